@@ -1,0 +1,75 @@
+import { readSync, writeSync } from "node:fs";
+import { TailraceError } from "../errors.ts";
+import { alignedBuffer } from "../format/wal.ts";
+import {
+  BLOCK_BYTES,
+  HEADER_COPY_BYTES,
+  WAL_INDEX_HEADER_BYTES,
+  WalIndexBlock,
+  decodeWalIndexHeader,
+  encodeWalIndexHeader,
+  readBackfill,
+} from "../format/wal-index.ts";
+import type { WalIndexHeader } from "../format/wal-index.ts";
+
+const MAX_HEADER_READS = 1000;
+
+/**
+ * The wal-index (-shm) of a database, by a held descriptor. Reading and writing by descriptor is coherent with
+ * SQLite's memory map on local file systems.
+ */
+export class WalIndexFile {
+  private readonly descriptor: number;
+  private readonly headerBytes: Buffer = Buffer.alloc(WAL_INDEX_HEADER_BYTES);
+
+  /** @param descriptor from {@link ./held-files.ts!holdFile} */
+  constructor(descriptor: number) {
+    this.descriptor = descriptor;
+  }
+
+  /**
+   * The header, and how many frames are in the database file already. A writer that is between the two copies is
+   * waited for by reading again.
+   *
+   * @throws database_busy when no consistent header was seen in 1,000 reads
+   */
+  read(): { readonly header: WalIndexHeader; readonly backfill: number } {
+    for (let attempt = 0; attempt < MAX_HEADER_READS; attempt++) {
+      const size = readSync(this.descriptor, this.headerBytes, 0, WAL_INDEX_HEADER_BYTES, 0);
+      const header = size === WAL_INDEX_HEADER_BYTES ? decodeWalIndexHeader(this.headerBytes) : undefined;
+      if (header !== undefined) return { header, backfill: readBackfill(this.headerBytes) };
+    }
+    throw new TailraceError("database_busy", "the wal-index has no consistent header", {
+      retryable: true,
+      hint: "A writer died between two steps; the next connection that opens the database recovers it.",
+    });
+  }
+
+  /** @returns undefined where the file does not reach that far yet */
+  readBlock(block: number): WalIndexBlock | undefined {
+    const bytes = alignedBuffer(BLOCK_BYTES);
+    const size = readSync(this.descriptor, bytes, 0, BLOCK_BYTES, block * BLOCK_BYTES);
+    return size === BLOCK_BYTES ? new WalIndexBlock(block, bytes) : undefined;
+  }
+
+  /** Writes a block, but for the header that block 0 begins with. Only under the write lock. */
+  writeBlock({ block, bytes }: WalIndexBlock): void {
+    const skipped = block === 0 ? WAL_INDEX_HEADER_BYTES : 0;
+    writeFully(this.descriptor, bytes.subarray(skipped), block * BLOCK_BYTES + skipped);
+  }
+
+  /** Writes bytes of the index at an offset past the header. Only under the write lock. */
+  write(bytes: Uint8Array, offset: number): void {
+    writeFully(this.descriptor, bytes, offset);
+  }
+
+  /** Writes one copy of the header: 1 is to be written before 0, as SQLite does. Only under the write lock. */
+  writeHeaderCopy(copy: 0 | 1, header: WalIndexHeader): void {
+    writeFully(this.descriptor, encodeWalIndexHeader(header), copy * HEADER_COPY_BYTES);
+  }
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+}
