@@ -15,7 +15,7 @@ type Message =
   | { readonly kind: "event"; readonly name: string; readonly value: unknown };
 
 /** Answers the other side's calls. A handler may be asynchronous; what it throws arrives as the same TailraceError. */
-export function answerCalls<M extends Methods>(port: MessagePort, methods: M): void {
+export function answerCalls(port: MessagePort, methods: Methods): void {
   port.on("message", (message: Message) => {
     if (message.kind !== "call") return;
     const { id, method, argument } = message;
@@ -72,7 +72,7 @@ export class RpcClient<M extends Methods, E extends Events> {
 
   /** One listener an event; a second replaces the first. */
   on<K extends keyof E & string>(name: K, listener: (value: E[K]) => void): void {
-    this.listeners.set(name, listener as (value: never) => void);
+    this.listeners.set(name, listener);
   }
 
   /** Fails every waiting and later call: for when the other side has gone. */
