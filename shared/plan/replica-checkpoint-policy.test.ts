@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { decideCheckpoint } from "./replica-checkpoint-policy.ts";
+import type { WalState } from "./replica-checkpoint-policy.ts";
+
+/** 4 KiB pages: 256 frames a MiB. */
+const wal = (state: Partial<WalState>): WalState => ({
+  frames: 0,
+  backfilledFrames: 0,
+  pageSizeBytes: 4096,
+  isCheckpointRunning: false,
+  sinceLastTryMs: Infinity,
+  sinceLastFinishMs: Infinity,
+  idleMs: 0,
+  ...state,
+});
+const MIB = 256;
+
+test("a small WAL under load is left alone, and copied back once nothing comes any more", () => {
+  expect(decideCheckpoint(wal({ frames: MIB }))).toBe("none");
+  expect(decideCheckpoint(wal({ frames: MIB, idleMs: 2000 }))).toBe("copy");
+  expect(decideCheckpoint(wal({ frames: MIB, backfilledFrames: MIB, idleMs: 9000 }))).toBe("none");
+});
+
+test("8 MiB of frames are copied in the background, and the WAL restarts when all of it is copied", () => {
+  expect(decideCheckpoint(wal({ frames: 8 * MIB }))).toBe("copy");
+  expect(decideCheckpoint(wal({ frames: 8 * MIB, isCheckpointRunning: true }))).toBe("none");
+  expect(decideCheckpoint(wal({ frames: 8 * MIB, backfilledFrames: 8 * MIB }))).toBe("restart");
+});
+
+test("a stream of commits without a gap is held up for the last few pages, at 32 MiB", () => {
+  expect(decideCheckpoint(wal({ frames: 9 * MIB, backfilledFrames: 8 * MIB }))).toBe("none");
+  expect(decideCheckpoint(wal({ frames: 32 * MIB, backfilledFrames: 31 * MIB }))).toBe("finish");
+});
+
+test("a reader that holds the checkpoint back costs a try every 100 ms, and never commits that wait all the time", () => {
+  const held = { frames: 64 * MIB, backfilledFrames: 63 * MIB, sinceLastFinishMs: 500 };
+  expect(decideCheckpoint(wal({ ...held, sinceLastTryMs: 50 }))).toBe("none");
+  expect(decideCheckpoint(wal({ ...held, sinceLastTryMs: 100 }))).toBe("copy");
+  expect(decideCheckpoint(wal({ ...held, backfilledFrames: MIB, sinceLastFinishMs: 5000 }))).toBe("copy");
+});
