@@ -78,6 +78,19 @@ export function encodeWalIndexHeader(header: WalIndexHeader): Buffer {
   return bytes;
 }
 
+/** Whether nobody has committed, restarted or recovered the WAL between the two. */
+export function isSameHeader(a: WalIndexHeader, b: WalIndexHeader): boolean {
+  return (
+    a.change === b.change &&
+    a.mxFrame === b.mxFrame &&
+    a.salts === b.salts &&
+    a.frameChecksum === b.frameChecksum &&
+    a.databasePageCount === b.databasePageCount &&
+    a.pageSizeBytes === b.pageSizeBytes &&
+    a.isBigEndianChecksum === b.isBigEndianChecksum
+  );
+}
+
 /** Frames already copied into the database file by checkpoints. @param bytes at least 100 bytes of the wal-index */
 export function readBackfill(bytes: Buffer): number {
   return bytes.readUInt32LE(96);

@@ -1,4 +1,4 @@
-import { readSync, writeSync } from "node:fs";
+import { readSync } from "node:fs";
 import { TailraceError } from "../errors.ts";
 import { alignedBuffer } from "../format/wal.ts";
 import {
@@ -11,6 +11,7 @@ import {
   readBackfill,
 } from "../format/wal-index.ts";
 import type { WalIndexHeader } from "../format/wal-index.ts";
+import { writeFully } from "./write-fully.ts";
 
 const MAX_HEADER_READS = 1000;
 
@@ -67,9 +68,4 @@ export class WalIndexFile {
   writeHeaderCopy(copy: 0 | 1, header: WalIndexHeader): void {
     writeFully(this.descriptor, encodeWalIndexHeader(header), copy * HEADER_COPY_BYTES);
   }
-}
-
-function writeFully(descriptor: number, bytes: Uint8Array, offset: number): void {
-  for (let done = 0; done < bytes.length;)
-    done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
 }
