@@ -66,15 +66,18 @@ type Handler<T extends FollowEvent["type"]> = (
 ) => Step;
 type Row = { readonly [T in FollowEvent["type"]]: Handler<T> };
 
-const stay: Handler<FollowEvent["type"]> = (machine) => ({ machine, effect: "none" });
-const close: Handler<"close"> = (machine) => ({ machine: { ...machine, state: "closed" }, effect: "none" });
+const stay = (machine: FollowMachine): Step => ({ machine, effect: "none" });
+const close = (machine: FollowMachine): Step => ({
+  machine: { ...machine, state: "closed" },
+  effect: "none",
+});
 const work = (machine: FollowMachine, next: Work, failures: number): Step => ({
   machine: { ...machine, state: WORKING[next], work: next, failures },
   effect: next,
 });
 const open: Handler<"opened"> = (machine, event) => work(machine, event.work, 0);
-const land: Handler<"landed"> = (machine) => work(machine, "receive", 0);
-const receive: Handler<"received"> = (machine, event) => ({
+const land = (machine: FollowMachine): Step => work(machine, "receive", 0);
+const receive: Handler<"received"> = (_machine, event) => ({
   machine: { state: event.isEof ? "following" : "catching-up", work: "receive", failures: 0 },
   effect: "receive",
 });
@@ -87,7 +90,7 @@ const fail: Handler<"failed"> = (machine, { remedy }) => {
   if (remedy !== "retry" && failures === 1) return work(machine, next, failures);
   return { machine: { state: "pausing", work: next, failures }, effect: "pause" };
 };
-const resume: Handler<"pause-over"> = (machine) => work(machine, machine.work, machine.failures);
+const resume = (machine: FollowMachine): Step => work(machine, machine.work, machine.failures);
 
 const busy: Row = {
   opened: stay,
@@ -130,47 +133,47 @@ export interface FollowPolicy {
   readonly hasMet: boolean;
 }
 
+const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Remedy> = {
+  // The log cannot lead there any more, or did not lead to where it should: the pages themselves are compared.
+  segment_trimmed: "resync",
+  segment_unknown: "resync",
+  offset_out_of_range: "resync",
+  log_diverged: "resync",
+  diverged: "resync",
+  damaged: "resync",
+  // It passes.
+  unreachable: "retry",
+  timeout: "retry",
+  overloaded: "retry",
+  not_ready: "retry",
+  protocol_violation: "retry",
+  snapshot_unknown: "retry",
+  database_busy: "retry",
+  storage_failed: "retry",
+  internal: "retry",
+  // A fenced primary: its successor may come back under the same address.
+  stale_epoch: "retry",
+  // Only a human can help, and until then nothing is changed.
+  invalid_request: "stop",
+  invalid_configuration: "stop",
+  not_a_database: "stop",
+  database_corrupt: "stop",
+  read_only: "stop",
+  folder_missing: "stop",
+  address_in_use: "stop",
+  data_folder_in_use: "stop",
+  unsupported_file_system: "stop",
+  unrelated_database: "stop",
+  driver_conflict: "stop",
+  driver_unavailable: "stop",
+  unknown_version: "stop",
+  page_size_changed: "stop",
+  closed: "stop",
+};
+
 /** What helps against an error, by its code alone. */
-export function remedyFor(code: ErrorCode, policy: FollowPolicy): Remedy {
-  switch (code) {
-    case "segment_trimmed":
-    case "segment_unknown":
-    case "offset_out_of_range":
-    case "log_diverged":
-    case "diverged":
-    case "damaged":
-      return "resync";
-    case "foreign_write":
-      return policy.onForeignWrite;
-    case "not_tailrace":
-      return policy.hasMet ? "retry" : "stop";
-    case "unreachable":
-    case "timeout":
-    case "overloaded":
-    case "not_ready":
-    case "protocol_violation":
-    case "snapshot_unknown":
-    // A fenced primary: its successor may come back under the same address.
-    case "stale_epoch":
-    case "database_busy":
-    case "storage_failed":
-    case "internal":
-      return "retry";
-    case "invalid_request":
-    case "invalid_configuration":
-    case "not_a_database":
-    case "database_corrupt":
-    case "read_only":
-    case "folder_missing":
-    case "address_in_use":
-    case "data_folder_in_use":
-    case "unsupported_file_system":
-    case "unrelated_database":
-    case "driver_conflict":
-    case "driver_unavailable":
-    case "unknown_version":
-    case "page_size_changed":
-    case "closed":
-      return "stop";
-  }
+export function remedyFor(code: ErrorCode, { onForeignWrite, hasMet }: FollowPolicy): Remedy {
+  if (code === "foreign_write") return onForeignWrite;
+  if (code === "not_tailrace") return hasMet ? "retry" : "stop";
+  return REMEDIES[code];
 }
