@@ -1,0 +1,24 @@
+import { readSync, writeSync } from "node:fs";
+
+/** Fills `into` from the file at `offset`. @returns how many bytes there were: fewer than asked at the file's end only */
+export function readAt(descriptor: number, into: Uint8Array, offset: number): number {
+  let done = 0;
+  while (done < into.length) {
+    const size = readSync(descriptor, into, done, into.length - done, offset + done);
+    if (size === 0) break;
+    done += size;
+  }
+  return done;
+}
+
+/** Fills `into` from the file at `offset`; what lies past the file's end reads as zeros. */
+export function readAtOrZeros(descriptor: number, into: Uint8Array, offset: number): void {
+  into.fill(0, readAt(descriptor, into, offset));
+}
+
+/** Writes all of `bytes` to the file at `offset`. */
+export function writeAt(descriptor: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+  }
+}

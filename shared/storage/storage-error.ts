@@ -1,0 +1,39 @@
+import { TailraceError } from "../errors.ts";
+
+/** Errors that pass without anybody changing the set-up: a full disk or quota, a passing I/O or descriptor shortage. */
+const RETRYABLE_CODES = new Set(["ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE", "EAGAIN", "EINTR"]);
+
+/** The system's code of an error ("ENOENT"); undefined where it has none. */
+export function systemCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** `storage_failed` around an error of the operating system; a TailraceError stays what it is. */
+export function storageError(action: string, path: string, cause: unknown): TailraceError {
+  if (cause instanceof TailraceError) return cause;
+  const code = systemCode(cause);
+  const hints: Record<string, string> = {
+    ENOSPC: "Free some space on the disk.",
+    EDQUOT: "Raise the disk quota, or free some space.",
+    EACCES: "Give this user access to the file.",
+    EPERM: "Give this user access to the file.",
+    EROFS: "Use a folder on a file system that can be written.",
+    EMFILE: "Raise the limit of open files (ulimit -n).",
+  };
+  const hint = hints[code ?? ""];
+  return new TailraceError("storage_failed", `cannot ${action} ${path}: ${String(cause)}`, {
+    cause,
+    retryable: RETRYABLE_CODES.has(code ?? ""),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** Runs the work; an error of the operating system in it becomes `storage_failed`. */
+export function onStorage<T>(action: string, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw storageError(action, path, cause);
+  }
+}
