@@ -1,7 +1,7 @@
 import type { Connection } from "./driver.ts";
 
 export interface CheckpointResult {
-  /** Whether a lock kept the checkpoint from going as far as it might. */
+  /** Whether nothing was done, because of another checkpoint; for a restart, whether somebody stood in its way. */
   readonly busy: boolean;
   /** Frames in the WAL. */
   readonly walFrames: number;
