@@ -6,7 +6,7 @@ import type { Position } from "./position.ts";
 
 const hex = (digits: number) =>
   fc
-    .array(fc.constantFrom(..."0123456789abcdef"), { minLength: digits, maxLength: digits })
+    .array(fc.constantFrom(..."0123456789abcdef".split("")), { minLength: digits, maxLength: digits })
     .map((d) => d.join(""));
 const u32 = fc.nat(0xffffffff);
 const u64 = fc.bigInt(0n, (1n << 64n) - 1n);

@@ -17,7 +17,11 @@ const failed = (remedy: "retry" | "resync" | "bootstrap" | "stop"): FollowEvent 
   type: "failed",
   remedy,
 });
-const received = (isEof: boolean): FollowEvent => ({ type: "received", isEof });
+const received = (isEof: boolean, isProgress = true): FollowEvent => ({
+  type: "received",
+  isEof,
+  isProgress,
+});
 const landed: FollowEvent = { type: "landed" };
 const pauseOver: FollowEvent = { type: "pause-over" };
 
@@ -67,6 +71,19 @@ describe("the follow machine", () => {
     ]);
   });
 
+  test("a log that cannot be applied does not lead from one resync straight into the next", () => {
+    expect(
+      story(opened("receive"), failed("resync"), landed, received(false, false), failed("resync"), pauseOver),
+    ).toEqual([
+      "opened → catching-up: receive",
+      "failed → resyncing: resync",
+      "landed → catching-up: receive",
+      "received → catching-up: receive",
+      "failed → pausing: pause",
+      "pause-over → resyncing: resync",
+    ]);
+  });
+
   test("what stops, stays stopped until it is closed", () => {
     expect(story(opened("receive"), failed("stop"), pauseOver, received(true), { type: "close" })).toEqual([
       "opened → catching-up: receive",
@@ -80,7 +97,7 @@ describe("the follow machine", () => {
   test("no sequence of events loops without a pause, leaves a closed machine, or resyncs into nothing", () => {
     const event = fc.oneof(
       fc.constantFrom(opened("bootstrap"), opened("receive"), opened("resync"), landed, pauseOver),
-      fc.boolean().map(received),
+      fc.tuple(fc.boolean(), fc.boolean()).map(([isEof, isProgress]) => received(isEof, isProgress)),
       fc.constantFrom("retry" as const, "resync" as const, "bootstrap" as const, "stop" as const).map(failed),
       fc.constant<FollowEvent>({ type: "close" }),
     );

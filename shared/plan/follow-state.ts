@@ -27,7 +27,7 @@ export type Work = "bootstrap" | "receive" | "resync";
 export interface FollowMachine {
   readonly state: FollowState;
   readonly work: Work;
-  /** Failures in a row; 0 after any success. */
+  /** Failures since the last progress. */
   readonly failures: number;
 }
 
@@ -36,8 +36,11 @@ export type FollowEvent =
   | { readonly type: "opened"; readonly work: Work }
   /** A bootstrap or a resync is complete. */
   | { readonly type: "landed" }
-  /** A chunk was received, verified and stored. */
-  | { readonly type: "received"; readonly isEof: boolean }
+  /**
+   * A chunk was received, verified and stored. It is progress when the database has moved since the last failure, or
+   * has nothing left to apply: a chunk that comes well and cannot be applied must not hide the failures before it.
+   */
+  | { readonly type: "received"; readonly isEof: boolean; readonly isProgress: boolean }
   | { readonly type: "failed"; readonly remedy: Remedy }
   | { readonly type: "pause-over" }
   | { readonly type: "close" };
@@ -76,9 +79,14 @@ const work = (machine: FollowMachine, next: Work, failures: number): Step => ({
   effect: next,
 });
 const open: Handler<"opened"> = (machine, event) => work(machine, event.work, 0);
-const land = (machine: FollowMachine): Step => work(machine, "receive", 0);
-const receive: Handler<"received"> = (_machine, event) => ({
-  machine: { state: event.isEof ? "following" : "catching-up", work: "receive", failures: 0 },
+/** What is gained by it shows with the first chunk applied: until then the failures count. */
+const land = (machine: FollowMachine): Step => work(machine, "receive", machine.failures);
+const receive: Handler<"received"> = ({ failures }, { isEof, isProgress }) => ({
+  machine: {
+    state: isEof ? "following" : "catching-up",
+    work: "receive",
+    failures: isProgress ? 0 : failures,
+  },
   effect: "receive",
 });
 
