@@ -1,0 +1,162 @@
+import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { TailraceError } from "../shared/errors.ts";
+import type { Cursor, Txid } from "../shared/units.ts";
+import { AnswerHeaders, assertTailrace, peerError, violation } from "./answers.ts";
+import type { Transport } from "./transport.ts";
+
+/** How long the primary may hold a request for which it has nothing. Below the idle limits of common proxies. */
+export const LONG_POLL_MS = 25_000;
+/** On top of it, for the way there and back. */
+const HEADERS_SLACK_MS = 15_000;
+/** The most that is asked for at once while there is a backlog. */
+export const MAX_CHUNK_BYTES: number = 4 << 20;
+
+export interface ChunkRequest {
+  readonly cursor: Cursor;
+  /** The history and epoch that this replica is at. */
+  readonly logId: string;
+  readonly epoch: number;
+  /** The replica's word on how far it is. */
+  readonly appliedTxid: Txid;
+  readonly maxBytes: number;
+  readonly waitMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The primary's newest durable transaction when it answered. */
+export interface PeerHead {
+  readonly txid: Txid;
+  readonly cursor: Cursor;
+  /** Unix ms; null before the first commit. */
+  readonly commitTimeMs: number | null;
+}
+
+/** A verified piece of the log: it may end anywhere in a record, never past the end of a segment. */
+export interface Chunk {
+  readonly from: Cursor;
+  readonly bytes: Buffer;
+  readonly next: Cursor;
+  /** Nothing more was durable on the primary. */
+  readonly isEof: boolean;
+  readonly epoch: number;
+  readonly head: PeerHead;
+}
+
+/** Asks a node for its log, and believes nothing of the answer that it has not checked. */
+export class Receiver {
+  private readonly transport: Transport;
+  private readonly replicaId: string;
+  private readonly encodings: string;
+
+  /** @param isCompressed whether to ask for compressed bodies: worth it over a wide network only */
+  constructor({
+    transport,
+    replicaId,
+    isCompressed,
+  }: {
+    readonly transport: Transport;
+    readonly replicaId: string;
+    readonly isCompressed: boolean;
+  }) {
+    this.transport = transport;
+    this.replicaId = replicaId;
+    this.encodings = isCompressed ? "zstd, gzip" : "identity";
+  }
+
+  /**
+   * @throws unreachable, timeout, not_tailrace, protocol_violation, stale_epoch, and what the node states:
+   * segment_trimmed, segment_unknown, offset_out_of_range, log_diverged, overloaded, not_ready
+   */
+  async fetch(request: ChunkRequest): Promise<Chunk> {
+    const { cursor, appliedTxid, maxBytes, waitMs, logId, epoch, signal } = request;
+    const target =
+      `/wal?segment=${cursor.segment}&offset=${cursor.offset}&max_bytes=${maxBytes}&wait_ms=${waitMs}` +
+      `&replica_id=${encodeURIComponent(this.replicaId)}&applied_txid=${appliedTxid}`;
+    const answer = await this.transport.get(target, {
+      headers: { "accept-encoding": this.encodings, "wal-log-id": logId, "wal-epoch": String(epoch) },
+      // A compressed body is never longer than its content, but for a few bytes of framing; errors have a document.
+      maxBodyBytes: maxBytes + 64 * 1024,
+      headersTimeoutMs: waitMs + HEADERS_SLACK_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const what = `GET /wal at segment ${cursor.segment}, offset ${cursor.offset}`;
+    assertTailrace(answer.status, answer.headers, what);
+    if (answer.status !== 200) throw peerError(answer.status, answer.headers, answer.body, what);
+    const headers = new AnswerHeaders(answer.headers, what);
+    assertHistory(headers, request, what);
+    return this.check(decode(answer.body, headers, maxBytes, what), headers, request, what);
+  }
+
+  private check(bytes: Buffer, headers: AnswerHeaders, { cursor }: ChunkRequest, what: string): Chunk {
+    const expected = /^crc32:([0-9a-f]{8})$/.exec(headers.text("wal-checksum"))?.[1];
+    const found = crc32(bytes).toString(16).padStart(8, "0");
+    if (found !== expected)
+      throw violation(`${what}: ${bytes.length} bytes arrive with CRC-32 ${found}, sent as ${expected}`);
+    const next = headers.cursor("wal-next-segment", "wal-next-offset");
+    const isWithin = next.segment === cursor.segment && next.offset === cursor.offset + bytes.length;
+    const isPast = next.segment === cursor.segment + 1 && next.offset === 0;
+    if (!isWithin && !isPast) {
+      throw violation(
+        `${what}: ${bytes.length} bytes cannot lead to segment ${next.segment}, offset ${next.offset}`,
+      );
+    }
+    const time = headers.optional("wal-head-time");
+    return {
+      from: cursor,
+      bytes,
+      next,
+      isEof: headers.text("wal-eof") === "1",
+      epoch: headers.number("wal-epoch"),
+      head: {
+        txid: headers.number("wal-head-txid"),
+        cursor: headers.cursor("wal-head-segment", "wal-head-offset"),
+        commitTimeMs: time === undefined || time === "" ? null : headers.number("wal-head-time"),
+      },
+    };
+  }
+}
+
+/** @throws log_diverged for another history; stale_epoch for an earlier epoch of this one */
+export function assertHistory(
+  headers: AnswerHeaders,
+  known: { readonly logId: string; readonly epoch: number },
+  what: string,
+): void {
+  const logId = headers.hex("wal-log-id", 32);
+  const epoch = headers.number("wal-epoch");
+  if (logId !== known.logId) {
+    throw new TailraceError(
+      "log_diverged",
+      `${what}: the node has log ${logId}, the replica follows ${known.logId}`,
+      {
+        hint: "The replica compares its pages with the node's and follows its log from there.",
+      },
+    );
+  }
+  if (epoch < known.epoch) {
+    throw new TailraceError(
+      "stale_epoch",
+      `${what}: the node is at epoch ${epoch}, epoch ${known.epoch} was seen`,
+      {
+        hint: "A newer primary has taken over: point the replica at that one.",
+      },
+    );
+  }
+}
+
+function decode(body: Buffer, headers: AnswerHeaders, maxBytes: number, what: string): Buffer {
+  const encoding = headers.optional("content-encoding") ?? "identity";
+  // One byte of content at least, or zlib takes the limit for none.
+  const limits = { maxOutputLength: Math.max(maxBytes, 1) };
+  try {
+    if (encoding === "zstd") return zstdDecompressSync(body, limits);
+    if (encoding === "gzip") return gunzipSync(body, limits);
+  } catch (error) {
+    throw violation(`${what}: the body is not ${encoding}: ${String(error)}`);
+  }
+  if (encoding !== "identity")
+    throw violation(`${what}: unknown content-encoding ${JSON.stringify(encoding)}`);
+  if (body.length > maxBytes)
+    throw violation(`${what}: ${body.length} bytes, where ${maxBytes} were asked for`);
+  return body;
+}
