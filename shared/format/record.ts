@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { TailraceError } from "../errors.ts";
+import { TailraceError, assert } from "../errors.ts";
 import type { PageNumber, Txid } from "../units.ts";
 
 /*
@@ -38,6 +38,7 @@ const MAX_FRAGMENT_BYTES: number =
   FRAGMENT_HEADER_BYTES + MAX_FRAGMENT_IMAGE_BYTES + (MAX_FRAGMENT_IMAGE_BYTES / 512) * 4;
 const MAGIC = 0x52465254; // "TRFR"
 const FLAG_DIFFERENCE = 1;
+const KNOWN_FLAGS = FLAG_DIFFERENCE;
 
 /** Where a commit stood in the primary's SQLite WAL: proof, after a restart, that nothing was missed. */
 export interface WalMark {
@@ -96,6 +97,10 @@ export function sealFragment(
   pageNumbers: readonly PageNumber[],
 ): void {
   const start = imagesOffset(pageNumbers.length);
+  assert(
+    bytes.length === fragmentLength(pageNumbers.length, header.pageSizeBytes),
+    `${pageNumbers.length} pages of ${header.pageSizeBytes} bytes do not make ${bytes.length} bytes`,
+  );
   bytes.fill(0, FRAGMENT_HEADER_BYTES, start);
   pageNumbers.forEach((pageNumber, index) =>
     bytes.writeUInt32LE(pageNumber, FRAGMENT_HEADER_BYTES + index * 4),
@@ -113,8 +118,8 @@ export function sealFragment(
   bytes.writeUInt32LE(header.fragmentIndex, 60);
   bytes.writeUInt32LE(header.isDifference ? FLAG_DIFFERENCE : 0, 64);
   bytes.writeUInt32LE(header.source.frame, 68);
-  bytes.write(header.source.salts, 72, "hex");
-  bytes.write(header.source.checksum, 80, "hex");
+  assert(bytes.write(header.source.salts, 72, 8, "hex") === 8, `salts ${header.source.salts}`);
+  assert(bytes.write(header.source.checksum, 80, 8, "hex") === 8, `checksum ${header.source.checksum}`);
   bytes.writeUInt32LE(crc32(bytes.subarray(FRAGMENT_HEADER_BYTES)), 88);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 92)), 92);
 }
@@ -123,7 +128,7 @@ export function sealFragment(
  * Reads a fragment's header.
  *
  * @param bytes at least {@link FRAGMENT_HEADER_BYTES}, from the fragment's first
- * @throws damaged
+ * @throws damaged; unknown_version when a later Tailrace wrote it
  */
 export function decodeFragmentHeader(bytes: Buffer): FragmentHeader {
   if (bytes.readUInt32LE(0) !== MAGIC) throw new TailraceError("damaged", "not a record: wrong magic");
@@ -148,6 +153,14 @@ export function decodeFragmentHeader(bytes: Buffer): FragmentHeader {
       checksum: bytes.toString("hex", 80, 88),
     },
   };
+  const flags = bytes.readUInt32LE(64);
+  if ((flags & ~KNOWN_FLAGS) !== 0) {
+    throw new TailraceError(
+      "unknown_version",
+      `record of transaction ${header.txid} has flags 0x${flags.toString(16)}, this build knows 0x${KNOWN_FLAGS.toString(16)}`,
+      { hint: "Use the version of Tailrace that wrote it, or a later one." },
+    );
+  }
   const { pageSizeBytes, pageCount, lengthBytes } = header;
   if (
     !isPageSize(pageSizeBytes) ||
@@ -170,7 +183,7 @@ export function decodeFragmentHeader(bytes: Buffer): FragmentHeader {
  *
  * @param bytes from the fragment's first byte; may be longer than the fragment
  * @returns undefined when the fragment is not all there yet
- * @throws damaged
+ * @throws damaged; unknown_version when a later Tailrace wrote it
  */
 export function decodeFragment(bytes: Buffer): Fragment | undefined {
   if (bytes.length < FRAGMENT_HEADER_BYTES) return undefined;
@@ -186,6 +199,10 @@ export function decodeFragment(bytes: Buffer): Fragment | undefined {
       throw new TailraceError("damaged", `record of transaction ${header.txid} names page 0`);
     pageNumbers[index] = pageNumber;
   }
+  if (new Set(pageNumbers).size < header.pageCount)
+    throw new TailraceError("damaged", `record of transaction ${header.txid} has a page twice in a fragment`);
+  if (header.pageCount % 2 === 1 && bytes.readUInt32LE(FRAGMENT_HEADER_BYTES + header.pageCount * 4) !== 0)
+    throw new TailraceError("damaged", `record of transaction ${header.txid} has padding that is not zero`);
   return {
     ...header,
     pageNumbers,
@@ -195,5 +212,5 @@ export function decodeFragment(bytes: Buffer): Fragment | undefined {
 
 /** Whether SQLite allows this page size: a power of two from 512 to 65536. */
 export function isPageSize(bytes: number): boolean {
-  return bytes >= 512 && bytes <= 65536 && (bytes & (bytes - 1)) === 0;
+  return Number.isInteger(bytes) && bytes >= 512 && bytes <= 65536 && (bytes & (bytes - 1)) === 0;
 }

@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
-import { TailraceError } from "../errors.ts";
+import { TailraceError, assert } from "../errors.ts";
 import type { Txid } from "../units.ts";
+import { isPageSize } from "./record.ts";
 
 /*
  * A segment is one file of the log: this header, then whole records one after the other. A record never crosses into
@@ -41,7 +42,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   MAGIC.copy(bytes, 0);
   bytes.writeUInt32LE(LOG_FORMAT_VERSION, 8);
   bytes.writeUInt32LE(header.pageSizeBytes, 12);
-  bytes.write(header.logId, 16, "hex");
+  assert(bytes.write(header.logId, 16, 16, "hex") === 16, `log id ${header.logId}`);
   bytes.writeBigUInt64LE(BigInt(header.epoch), 32);
   bytes.writeBigUInt64LE(BigInt(header.segment), 40);
   bytes.writeBigUInt64LE(BigInt(header.firstTxid), 48);
@@ -77,7 +78,7 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader {
       },
     );
   }
-  return {
+  const header: SegmentHeader = {
     pageSizeBytes: bytes.readUInt32LE(12),
     logId: bytes.toString("hex", 16, 32),
     epoch: Number(bytes.readBigUInt64LE(32)),
@@ -87,4 +88,13 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader {
     createdMs: Number(bytes.readBigUInt64LE(64)),
     pageCountBefore: bytes.readUInt32LE(72),
   };
+  const { pageSizeBytes, segment } = header;
+  const numbers = [header.epoch, segment, header.firstTxid, header.createdMs];
+  if (!isPageSize(pageSizeBytes) || segment < 1 || !numbers.every(Number.isSafeInteger)) {
+    throw new TailraceError(
+      "damaged",
+      `segment header makes no sense: segment ${segment} with pages of ${pageSizeBytes} bytes`,
+    );
+  }
+  return header;
 }
