@@ -20,7 +20,7 @@ const MAX_HEADER_READS = 1000;
  * SQLite's memory map on local file systems.
  */
 export class WalIndexFile {
-  private readonly descriptor: number;
+  readonly descriptor: number;
   private readonly headerBytes: Buffer = Buffer.alloc(WAL_INDEX_HEADER_BYTES);
 
   /** @param descriptor from {@link ./held-files.ts!holdFile} */
