@@ -92,12 +92,21 @@ const golden = fromHexLines(
   readFileSync(new URL("../../test/golden/segment-v1.hex", import.meta.url), "latin1"),
 );
 
-function attempt(bytes: Buffer): SegmentContent | unknown {
+/** The content, or the error thrown instead. */
+function attempt(bytes: Buffer): unknown {
   try {
     return readSegment(bytes);
   } catch (error) {
     return error;
   }
+}
+
+/** The header with something overwritten, and its checksum right again. */
+function forge(change: (bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.from(segment.subarray(0, SEGMENT_HEADER_BYTES));
+  change(bytes);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 76)), 76);
+  return bytes;
 }
 
 /** What a reader may act on: the header, and the records that are whole. */
@@ -203,13 +212,6 @@ describe("damage to a segment", () => {
 });
 
 describe("a segment header that this build cannot use", () => {
-  function forge(change: (bytes: Buffer) => void): Buffer {
-    const bytes = Buffer.from(segment.subarray(0, SEGMENT_HEADER_BYTES));
-    change(bytes);
-    bytes.writeUInt32LE(crc32(bytes.subarray(0, 76)), 76);
-    return bytes;
-  }
-
   it.each([0, 2, 4_000_000_000])("version %d is refused by name", (version) => {
     expect(attempt(forge((bytes) => bytes.writeUInt32LE(version, 8)))).toMatchObject({
       code: "unknown_version",
