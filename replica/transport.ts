@@ -11,6 +11,8 @@ export interface Answer {
 }
 
 export interface RequestOptions {
+  /** GET unless it says otherwise. */
+  readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** A larger body is a protocol_violation, and is not received further. */
@@ -115,11 +117,8 @@ export class HttpTransport implements Transport {
     return { status, headers, body: parts.length === 1 ? parts[0]! : Buffer.concat(parts) };
   }
 
-  stream(
-    target: string,
-    { headers = {}, signal, headersTimeoutMs = HEADERS_TIMEOUT_MS }: Omit<RequestOptions, "maxBodyBytes">,
-    sink: BodySink,
-  ): Promise<void> {
+  stream(target: string, options: Omit<RequestOptions, "maxBodyBytes">, sink: BodySink): Promise<void> {
+    const { method = "GET", headers = {}, signal, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         signal?.removeEventListener("abort", cancel);
@@ -129,7 +128,7 @@ export class HttpTransport implements Transport {
       if (signal?.aborted === true) return cancel();
       let isRefused = false;
       this.pool.dispatch(
-        { path: this.prefix + target, method: "GET", headers, headersTimeout: headersTimeoutMs },
+        { path: this.prefix + target, method, headers, headersTimeout: headersTimeoutMs },
         {
           onRequestStart: (controller) => {
             cancel = () => controller.abort(asError(signal?.reason));

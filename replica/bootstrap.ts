@@ -1,0 +1,303 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fdatasync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { TailraceError } from "../shared/errors.ts";
+import { failpoint } from "../shared/failpoint.ts";
+import { hashPage } from "../shared/format/page-hash.ts";
+import { alignedBuffer } from "../shared/format/wal.ts";
+import { syncFolder } from "../shared/log/segment-files.ts";
+import { PageTable } from "../shared/pages/page-table.ts";
+import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
+import { onStorage, systemCode } from "../shared/storage/storage-error.ts";
+import { hex64, lockPage } from "../shared/units.ts";
+import { violation } from "./answers.ts";
+import type { ReplicaFiles } from "./replica-files.ts";
+import { imageBytes } from "./snapshot-client.ts";
+import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
+
+/** Bytes gathered before they are hashed and written: a multiple of every page size. */
+const BLOCK_BYTES = 1 << 20;
+/** Written bytes are handed to the disk at this pace, beside the download, so that no long fsync stands at its end. */
+const SYNC_EVERY_BYTES = 64 << 20;
+const datasync = promisify(fdatasync);
+
+export interface BootstrapOptions {
+  readonly client: SnapshotClient;
+  readonly files: ReplicaFiles;
+  readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Downloads the newest snapshot into `bootstrap.part`, going on where an earlier try broke off as long as the primary
+ * still has that snapshot. On return every page is verified, the image is on the disk, and the page table beside it is
+ * that of the image. Nothing has appeared under the replica's own path yet: see {@link publishImage}.
+ *
+ * @throws unreachable, timeout, not_tailrace, protocol_violation, overloaded, not_ready, storage_failed
+ */
+export async function downloadSnapshot({
+  client,
+  files,
+  onProgress,
+  signal,
+}: BootstrapOptions): Promise<SnapshotHead> {
+  const part = new PartFile(files);
+  try {
+    const known = readInfo(files);
+    if (known === undefined) part.restart();
+    else part.resume(known, onProgress);
+    let head = known;
+    if (head === undefined || part.sizeBytes < imageBytes(head)) {
+      const range = {
+        from: part.sizeBytes,
+        ...(head === undefined ? {} : { etag: head.etag }),
+        ...(signal === undefined ? {} : { signal }),
+      };
+      await client.read(range, {
+        start: (found, offset) => {
+          assertUsable(found);
+          if (offset === 0) {
+            part.restart(found);
+            writeInfo(files, found);
+          }
+          head = found;
+          return true;
+        },
+        data: (bytes) => {
+          part.write(bytes);
+          onProgress(part.sizeBytes, imageBytes(head!));
+        },
+      });
+    }
+    if (head === undefined) throw violation("GET /snapshot/latest: no answer");
+    part.verify(head);
+    await part.finish(head);
+    failpoint("bootstrap.verified");
+    return head;
+  } catch (error) {
+    part.keep();
+    throw error;
+  } finally {
+    part.close();
+  }
+}
+
+/**
+ * Makes the verified image the replica's database: it appears whole, at once, and only where nothing is.
+ *
+ * @throws unrelated_database when something stands there by now; storage_failed
+ */
+export function publishImage(file: string, { bootstrapPart, bootstrapInfo }: ReplicaFiles): void {
+  onStorage("publish", file, () => {
+    if (existsSync(file)) {
+      // Someone's `touch`, or a reader that opened the path too early: no database, and nothing to lose.
+      if (statSync(file).size > 0) throw unrelatedDatabase(file);
+      unlinkSync(file);
+    }
+    // A WAL left by a database that is gone would be taken for this one's.
+    for (const leftover of [`${file}-wal`, `${file}-shm`]) rmSync(leftover, { force: true });
+    placeWithoutReplacing(bootstrapPart, file);
+    syncFolder(path.dirname(file));
+    failpoint("bootstrap.published");
+    rmSync(bootstrapInfo, { force: true });
+    rmSync(bootstrapPart, { force: true });
+  });
+}
+
+export function unrelatedDatabase(file: string): TailraceError {
+  return new TailraceError("unrelated_database", `${file} exists, and is no replica that Tailrace made`, {
+    hint: "Choose another path for the replica, or move the file away. It is never overwritten.",
+  });
+}
+
+/** link() fails where a file exists, rename() replaces it. Some file systems have no links. */
+function placeWithoutReplacing(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") throw unrelatedDatabase(to);
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(systemCode(error) ?? "")) throw error;
+    renameSync(from, to);
+  }
+}
+
+/** The image on its way, hashed page by page as it is written. */
+class PartFile {
+  private readonly path: string;
+  private readonly pageTablePath: string;
+  private readonly descriptor: number;
+  private readonly block = alignedBuffer(BLOCK_BYTES);
+  private blockBytes = 0;
+  private writtenBytes = 0;
+  private table: PageTable | undefined;
+  private pageSizeBytes = BLOCK_BYTES;
+  private unsyncedBytes = 0;
+  private syncing: Promise<void> = Promise.resolve();
+
+  constructor({ bootstrapPart, pageTable }: ReplicaFiles) {
+    this.path = bootstrapPart;
+    this.pageTablePath = pageTable;
+    this.descriptor = onStorage("open", bootstrapPart, () =>
+      openSync(bootstrapPart, constants.O_RDWR | constants.O_CREAT, 0o644),
+    );
+  }
+
+  get sizeBytes(): number {
+    return this.writtenBytes + this.blockBytes;
+  }
+
+  restart(head?: SnapshotHead): void {
+    ftruncateSync(this.descriptor, 0);
+    this.writtenBytes = 0;
+    this.blockBytes = 0;
+    this.begin(head);
+  }
+
+  /** Takes over the whole pages that are there, hashing them anew. */
+  resume(head: SnapshotHead, onProgress: (doneBytes: number, totalBytes: number) => void): void {
+    this.begin(head);
+    const total = imageBytes(head);
+    for (;;) {
+      const found = readAt(this.descriptor, this.block, this.writtenBytes);
+      const bytes = Math.min(found - (found % this.pageSizeBytes), total - this.writtenBytes);
+      this.hash(bytes);
+      this.writtenBytes += bytes;
+      if (bytes < BLOCK_BYTES) break;
+    }
+    ftruncateSync(this.descriptor, this.writtenBytes);
+    onProgress(this.writtenBytes, total);
+  }
+
+  write(bytes: Buffer): void {
+    for (let done = 0; done < bytes.length;) {
+      const count = bytes.copy(this.block, this.blockBytes, done);
+      done += count;
+      this.blockBytes += count;
+      if (this.blockBytes === BLOCK_BYTES) this.flush();
+    }
+  }
+
+  /** @throws protocol_violation when the pages are not those of the snapshot: then nothing of them is kept */
+  verify(head: SnapshotHead): void {
+    this.flush();
+    const table = this.table!;
+    table.resize(head.state.pageCount);
+    if (table.checksum === head.state.checksum && this.writtenBytes === imageBytes(head)) return;
+    const found = hex64(table.checksum);
+    this.restart();
+    throw violation(
+      `the snapshot arrives with database checksum ${found}, stated as ${hex64(head.state.checksum)}`,
+    );
+  }
+
+  async finish({ state }: SnapshotHead): Promise<void> {
+    await this.syncing;
+    onStorage("write", this.path, () => fsyncSync(this.descriptor));
+    this.table!.flush({ txid: state.txid, cursor: state.cursor });
+  }
+
+  /** Writes what is in memory, so that the next try goes on from there. */
+  keep(): void {
+    try {
+      this.flush();
+    } catch {
+      // The disk is full, or gone: the next try finds what there is.
+    }
+  }
+
+  close(): void {
+    this.table?.close();
+    this.table = undefined;
+    // A background sync may be under way on the descriptor.
+    this.syncing = this.syncing.then(() => closeSync(this.descriptor));
+  }
+
+  private begin(head: SnapshotHead | undefined): void {
+    this.table?.close();
+    this.table = PageTable.create(this.pageTablePath);
+    if (head !== undefined) this.pageSizeBytes = head.pageSizeBytes;
+  }
+
+  /** Only whole pages leave the block, but for a cut-off end, which a resume drops again. */
+  private flush(): void {
+    const bytes = this.blockBytes - (this.blockBytes % this.pageSizeBytes);
+    this.hash(bytes);
+    onStorage("write", this.path, () =>
+      writeAt(this.descriptor, this.block.subarray(0, bytes), this.writtenBytes),
+    );
+    this.block.copyWithin(0, bytes, this.blockBytes);
+    this.blockBytes -= bytes;
+    this.writtenBytes += bytes;
+    this.unsyncedBytes += bytes;
+    if (bytes > 0) failpoint("bootstrap.part-written");
+    if (this.unsyncedBytes >= SYNC_EVERY_BYTES) {
+      this.unsyncedBytes = 0;
+      // What goes wrong here goes wrong again in the fsync at the end, which is not ignored.
+      this.syncing = this.syncing.then(() => datasync(this.descriptor)).catch(() => undefined);
+    }
+  }
+
+  private hash(bytes: number): void {
+    const { pageSizeBytes } = this;
+    const lock = lockPage(pageSizeBytes);
+    for (let offset = 0; offset < bytes; offset += pageSizeBytes) {
+      const page = (this.writtenBytes + offset) / pageSizeBytes + 1;
+      if (page === lock) continue;
+      this.table!.set(page, hashPage(page, this.block.subarray(offset, offset + pageSizeBytes)));
+    }
+  }
+}
+
+const infoSchema = z.strictObject({
+  generation: z.int(),
+  etag: z.string(),
+  logId: z.string(),
+  epoch: z.int(),
+  pageSizeBytes: z.int().positive(),
+  state: z.strictObject({
+    txid: z.int(),
+    cursor: z.strictObject({ segment: z.int(), offset: z.int() }),
+    checksum: z.string().regex(/^[0-9a-f]{16}$/),
+    pageCount: z.int().positive(),
+  }),
+});
+
+/** Which snapshot the part belongs to; undefined where that is not known for certain: then it starts anew. */
+function readInfo({ bootstrapInfo, bootstrapPart }: ReplicaFiles): SnapshotHead | undefined {
+  if (!existsSync(bootstrapInfo) || !existsSync(bootstrapPart)) return undefined;
+  try {
+    const info = infoSchema.parse(JSON.parse(readFileSync(bootstrapInfo, "utf8")));
+    return { ...info, state: { ...info.state, checksum: BigInt(`0x${info.state.checksum}`) } };
+  } catch {
+    return undefined;
+  }
+}
+
+function writeInfo({ bootstrapInfo }: ReplicaFiles, head: SnapshotHead): void {
+  const state = { ...head.state, checksum: hex64(head.state.checksum) };
+  onStorage("write", bootstrapInfo, () => {
+    writeFileSync(`${bootstrapInfo}.tmp`, JSON.stringify({ ...head, state }), { flush: true });
+    renameSync(`${bootstrapInfo}.tmp`, bootstrapInfo);
+  });
+}
+
+function assertUsable({ state }: SnapshotHead): void {
+  if (state.pageCount > 0) return;
+  throw new TailraceError("not_ready", "the primary's database is empty yet", { retryable: true });
+}
