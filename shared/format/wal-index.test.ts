@@ -180,6 +180,11 @@ describe("a wal-index header", () => {
   });
 });
 
+/** Different pages, many of which share a hash slot. */
+function collide(index: number): number {
+  return index % 2 === 0 ? 8192 * index + 1 : index;
+}
+
 describe("the frames of a block", () => {
   it("follow one another without gap or overlap", () => {
     for (let frame = 1; frame <= 20_000; frame++) {
@@ -227,7 +232,6 @@ describe("the frames of a block", () => {
 
   it("are all found in a full block, whose pages collide in every way", () => {
     const block = new WalIndexBlock(1);
-    const collide = (index: number): number => (index % 2 === 0 ? 8192 * index + 1 : index);
     for (let index = 0; index < 4096; index++) block.insert(framesBefore(1) + index + 1, collide(index) || 1);
     for (let index = 2; index < 4096; index++) {
       const found = block.find(collide(index), framesBefore(2));
