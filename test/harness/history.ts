@@ -21,7 +21,7 @@ export class History {
   }
 
   /** The next transaction, as fragments of `pagesEach` pages. */
-  record({ fragments = 1, pagesEach = 1 } = {}): Buffer[] {
+  record({ fragments = 1, pagesEach = 1 }: { fragments?: number; pagesEach?: number } = {}): Buffer[] {
     this.txid += 1;
     this.pageCount = Math.max(this.pageCount, pagesEach);
     return Array.from({ length: fragments }, (_, index) => this.fragment(index, fragments, pagesEach));

@@ -1,0 +1,134 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { FRAGMENT_HEADER_BYTES, decodeFragmentHeader } from "../format/record.ts";
+import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from "../format/segment.ts";
+import type { SegmentHeader } from "../format/segment.ts";
+import type { Cursor, Txid } from "../units.ts";
+import { DamagedLogError } from "./damaged-log-error.ts";
+import { FragmentReader } from "./fragment-reader.ts";
+import { LogChain } from "./log-chain.ts";
+import { segmentPath } from "./segment-files.ts";
+
+const SCAN_BYTES: number = 1 << 20;
+const FRAGMENT_MAGIC = Buffer.from("TRFR", "latin1");
+
+export interface VerifiedLog {
+  readonly chain: LogChain;
+  /** Where the last whole record ends. */
+  readonly end: Cursor;
+  /** Bytes after it in the newest segment: a record that was being written when the process or the machine died. */
+  readonly tornBytes: number;
+}
+
+/**
+ * Reads the whole log and proves it: every header, every checksum, every step from one record to the next.
+ *
+ * A bad place in the newest segment is a torn tail if no fragment of a later transaction stands behind it: then only
+ * the last record is concerned, and it may never have been acknowledged. Anything else that is bad is damage.
+ *
+ * @param segments their numbers, ascending; at least one
+ * @throws DamagedLogError; unknown_version
+ */
+export function verifyLog(folder: string, segments: readonly number[], logId: string): VerifiedLog {
+  const first = segments[0]!;
+  const newest = segments.at(-1)!;
+  segments.forEach((segment, index) => {
+    if (segment !== first + index)
+      throw new DamagedLogError({ segment: first + index, offset: 0 }, "the file is missing");
+  });
+  const chain = chainBefore(folder, first);
+  const sizeBytes = statSync(segmentPath(folder, newest)).size;
+  let recordEnd: Cursor = { segment: first, offset: 0 };
+
+  const reader = new FragmentReader({
+    folder,
+    start: recordEnd,
+    end: () => ({ segment: newest, offset: sizeBytes }),
+    onSegment: (header) => {
+      const what =
+        header.logId === logId
+          ? chain.refusesSegment(header)
+          : `it belongs to log ${header.logId}, not ${logId}`;
+      if (what !== undefined) throw new DamagedLogError({ segment: header.segment, offset: 0 }, what);
+      recordEnd = { segment: header.segment, offset: SEGMENT_HEADER_BYTES };
+    },
+  });
+  try {
+    for (;;) {
+      const placed = reader.next();
+      if (placed === undefined) break;
+      const what = chain.refuses(placed.fragment);
+      if (what !== undefined) throw new DamagedLogError(placed.start, what);
+      chain.take(placed.fragment);
+      if (chain.openFragments === 0) recordEnd = placed.end;
+    }
+  } catch (error) {
+    if (!isTornTail(error, folder, newest, chain.head.txid + 1)) throw error;
+  } finally {
+    reader.close();
+  }
+  if (recordEnd.segment < newest)
+    throw new DamagedLogError({ segment: newest, offset: 0 }, "the header is cut short");
+  chain.abandonRecord();
+  return { chain, end: recordEnd, tornBytes: sizeBytes - recordEnd.offset };
+}
+
+/** A chain that the first segment present follows: what came before it is gone by retention. */
+function chainBefore(folder: string, first: number): LogChain {
+  const header = readSegmentHeader(folder, first);
+  return new LogChain(header.pageSizeBytes, {
+    txid: header.firstTxid - 1,
+    checksum: header.checksumBefore,
+    pageCount: header.pageCountBefore,
+    epoch: header.epoch,
+    commitTimeMs: null,
+    source: undefined,
+  });
+}
+
+function readSegmentHeader(folder: string, segment: number): SegmentHeader {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  const descriptor = openSync(segmentPath(folder, segment), "r");
+  try {
+    return decodeSegmentHeader(bytes.subarray(0, readSync(descriptor, bytes, 0, SEGMENT_HEADER_BYTES, 0)));
+  } catch (error) {
+    throw DamagedLogError.at({ segment, offset: 0 }, error);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Whether an unreadable place concerns the last record alone, the transaction given. */
+function isTornTail(error: unknown, folder: string, newest: number, txid: Txid): boolean {
+  if (!(error instanceof DamagedLogError) || !error.isUnreadable) return false;
+  const { segment, offset } = error.at;
+  if (segment !== newest || offset < SEGMENT_HEADER_BYTES) return false;
+  return !hasLaterTransaction(segmentPath(folder, newest), offset, txid);
+}
+
+/** Whether a valid fragment header of a transaction past `txid` stands anywhere behind the offset. */
+function hasLaterTransaction(path: string, offset: number, txid: Txid): boolean {
+  const bytes = Buffer.allocUnsafe(SCAN_BYTES + FRAGMENT_HEADER_BYTES);
+  const descriptor = openSync(path, "r");
+  try {
+    const { size } = fstatSync(descriptor);
+    // Each window overlaps the next by a header, so that none is missed at a border.
+    for (let position = offset + 8; position < size; position += SCAN_BYTES) {
+      const window = bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, position));
+      for (let at = window.indexOf(FRAGMENT_MAGIC); at !== -1; at = window.indexOf(FRAGMENT_MAGIC, at + 1)) {
+        if (isLater(window.subarray(at), txid)) return true;
+      }
+    }
+    return false;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function isLater(bytes: Buffer, txid: Txid): boolean {
+  if (bytes.length < FRAGMENT_HEADER_BYTES) return false;
+  try {
+    return decodeFragmentHeader(bytes).txid > txid;
+  } catch {
+    return false;
+  }
+}
