@@ -1,0 +1,129 @@
+import { failpoint } from "../shared/failpoint.ts";
+import { fragmentLength, imagesOffset, maxFragmentPages, sealFragment } from "../shared/format/record.ts";
+import type { WalMark } from "../shared/format/record.ts";
+import { hashPage } from "../shared/format/page-hash.ts";
+import type { LogWriter } from "../shared/log/log-writer.ts";
+import type { PageTable } from "../shared/pages/page-table.ts";
+import { lockPage } from "../shared/units.ts";
+import type { PageNumber } from "../shared/units.ts";
+import type { FrameSink } from "./wal-tail.ts";
+
+export interface RecorderOptions {
+  readonly table: PageTable;
+  readonly log: LogWriter;
+  readonly epoch: number;
+  readonly pageSizeBytes: number;
+  /** Unix ms. */
+  readonly clock: () => number;
+  /** Fills in a page as it stands at a commit that enlarged the database without writing the page. */
+  readonly readUnwritten: (pageNumber: PageNumber, at: WalMark, into: Buffer) => void;
+}
+
+/**
+ * Makes records of pages: collects them in fragments, keeps the page table up to date with each, and appends them to
+ * the log. Holds one fragment in memory, however long the transaction is.
+ *
+ * Invariant between transactions: the page table's checksum is the log's head checksum. When anything throws, that may
+ * no longer be so, and table and log are to be opened again.
+ */
+export class Recorder implements FrameSink {
+  private readonly options: RecorderOptions;
+  private readonly lockPage: PageNumber;
+  private readonly maxPages: number;
+  /** Page images from `imagesStart` on; header and page numbers of whatever length go right before them. */
+  private readonly buffer: Buffer;
+  private readonly imagesStart: number;
+  /** The fragment's pages in order, each with its place. */
+  private readonly places = new Map<PageNumber, number>();
+  private fragmentIndex = 0;
+  private commitTimeMs = 0;
+  private isDifference = false;
+
+  constructor(options: RecorderOptions) {
+    const { pageSizeBytes } = options;
+    this.options = options;
+    this.lockPage = lockPage(pageSizeBytes);
+    this.maxPages = maxFragmentPages(pageSizeBytes);
+    this.imagesStart = imagesOffset(this.maxPages);
+    this.buffer = Buffer.alloc(fragmentLength(this.maxPages, pageSizeBytes));
+  }
+
+  frame(pageNumber: PageNumber, image: Uint8Array): void {
+    this.place(pageNumber).set(image);
+  }
+
+  /** The pages to come, up to the next commit, are not one transaction but a difference found by comparing pages. */
+  beginDifference(): void {
+    this.isDifference = true;
+  }
+
+  commit(databasePageCount: number, mark: WalMark): void {
+    this.addUnwritten(databasePageCount, mark);
+    this.appendFragment(databasePageCount, mark);
+    this.fragmentIndex = 0;
+    this.isDifference = false;
+    failpoint("capture.recorded");
+  }
+
+  /** The place of a page's image in the fragment; a page that comes again takes its own. */
+  private place(pageNumber: PageNumber): Buffer {
+    const { pageSizeBytes } = this.options;
+    let place = this.places.get(pageNumber);
+    if (place === undefined) {
+      if (this.places.size === this.maxPages) this.appendFragment(0, NO_MARK);
+      place = this.places.size;
+      this.places.set(pageNumber, place);
+    }
+    const start = this.imagesStart + place * pageSizeBytes;
+    return this.buffer.subarray(start, start + pageSizeBytes);
+  }
+
+  /**
+   * A transaction can enlarge the database by pages that it never writes (taken and freed again). They are part of the
+   * file all the same, with whatever bytes stood or will stand there.
+   */
+  private addUnwritten(databasePageCount: number, mark: WalMark): void {
+    const { table } = this.options;
+    for (let pageNumber = table.pageCount + 1; pageNumber <= databasePageCount; pageNumber++) {
+      if (pageNumber === this.lockPage || this.places.has(pageNumber) || table.get(pageNumber) !== 0n) continue;
+      this.options.readUnwritten(pageNumber, mark, this.place(pageNumber));
+    }
+  }
+
+  /** @param databasePageCount 0 in all fragments of a record but the last */
+  private appendFragment(databasePageCount: number, source: WalMark): void {
+    const { table, log, epoch, pageSizeBytes, clock } = this.options;
+    if (this.fragmentIndex === 0) this.commitTimeMs = clock();
+    const pageNumbers = [...this.places.keys()];
+    const checksumBefore = table.checksum;
+    for (const [pageNumber, place] of this.places) {
+      const start = this.imagesStart + place * pageSizeBytes;
+      table.set(pageNumber, hashPage(pageNumber, this.buffer.subarray(start, start + pageSizeBytes)));
+    }
+    if (databasePageCount > 0) table.resize(databasePageCount);
+    const start = this.imagesStart - imagesOffset(pageNumbers.length);
+    const fragment = this.buffer.subarray(start, start + fragmentLength(pageNumbers.length, pageSizeBytes));
+    sealFragment(
+      fragment,
+      {
+        txid: log.headTxid + 1,
+        epoch,
+        commitTimeMs: this.commitTimeMs,
+        checksumBefore,
+        checksumAfter: table.checksum,
+        pageSizeBytes,
+        databasePageCount,
+        fragmentIndex: this.fragmentIndex,
+        isDifference: this.isDifference,
+        source,
+      },
+      pageNumbers,
+    );
+    this.places.clear();
+    this.fragmentIndex += 1;
+    log.append(fragment);
+  }
+}
+
+/** Where a transaction stands in the WAL is known at its end: fragments before the last say nothing. */
+const NO_MARK: WalMark = { frame: 0, salts: "0".repeat(16), checksum: "0".repeat(16) };
