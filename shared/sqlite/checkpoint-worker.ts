@@ -15,8 +15,6 @@ const { driverName, file } = workerData as CheckpointWorkerData;
 const driver = await loadDriver(driverName);
 const connection = driver.open(file);
 connection.exec("PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL");
-// Until its first read a connection does not know that there is a WAL, and its checkpoints do nothing.
-connection.row("PRAGMA schema_version");
 
 answerCalls(parentPort, {
   passive: () => passiveCheckpoint(connection),

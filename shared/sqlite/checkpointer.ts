@@ -26,6 +26,7 @@ export class BackgroundCheckpointer {
   private readonly exited: Promise<void>;
   private running: Promise<CheckpointResult> | undefined;
   private isClosing = false;
+  private hasFailed = false;
 
   private constructor(data: CheckpointWorkerData) {
     this.worker = new Worker(workerUrl("./checkpoint-worker", import.meta.url), {
@@ -35,7 +36,10 @@ export class BackgroundCheckpointer {
       trackUnmanagedFds: false,
     });
     this.calls = new RpcClient(this.worker);
-    this.worker.on("error", (error) => this.calls.fail(asTailraceError(error)));
+    this.worker.on("error", (error) => {
+      this.hasFailed = true;
+      this.calls.fail(asTailraceError(error));
+    });
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
         this.calls.fail(new TailraceError("closed", "the checkpoint thread has ended"));
@@ -66,7 +70,7 @@ export class BackgroundCheckpointer {
     if (!this.isClosing) {
       this.isClosing = true;
       try {
-        await this.calls.call("close");
+        if (!this.hasFailed) await this.calls.call("close");
       } finally {
         await this.worker.terminate();
       }

@@ -59,11 +59,6 @@ export class WalIndexFile {
     writeFully(this.descriptor, bytes.subarray(skipped), block * BLOCK_BYTES + skipped);
   }
 
-  /** Writes bytes of the index at an offset past the header. Only under the write lock. */
-  write(bytes: Uint8Array, offset: number): void {
-    writeFully(this.descriptor, bytes, offset);
-  }
-
   /** Writes one copy of the header: 1 is to be written before 0, as SQLite does. Only under the write lock. */
   writeHeaderCopy(copy: 0 | 1, header: WalIndexHeader): void {
     writeFully(this.descriptor, encodeWalIndexHeader(header), copy * HEADER_COPY_BYTES);
