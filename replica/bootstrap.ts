@@ -21,7 +21,7 @@ import { TailraceError } from "../shared/errors.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { hashPage } from "../shared/format/page-hash.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
-import { syncFolder } from "../shared/log/segment-files.ts";
+import { syncFolder } from "../shared/storage/atomic-file.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage, systemCode } from "../shared/storage/storage-error.ts";

@@ -4,15 +4,10 @@ import { failpoint } from "../failpoint.ts";
 import { decodeFragmentHeader } from "../format/record.ts";
 import type { WalMark } from "../format/record.ts";
 import { SEGMENT_HEADER_BYTES, encodeSegmentHeader } from "../format/segment.ts";
+import { writeFileAtomically } from "../storage/atomic-file.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { LogChain } from "./log-chain.ts";
-import {
-  createSegmentFile,
-  listSegments,
-  removeSegments,
-  removeUnfinished,
-  segmentPath,
-} from "./segment-files.ts";
+import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 import { verifyLog } from "./verify-log.ts";
 
 /**
@@ -296,9 +291,8 @@ export class LogWriter {
 }
 
 function createSegment(options: LogWriterOptions, segment: number, { head }: LogChain): void {
-  createSegmentFile(
-    options.folder,
-    segment,
+  writeFileAtomically(
+    segmentPath(options.folder, segment),
     encodeSegmentHeader({
       pageSizeBytes: options.pageSizeBytes,
       logId: options.logId,
