@@ -127,7 +127,7 @@ export class Applier {
     const lock = lockPage(pageSizeBytes);
     // Written down before the table is touched: after a crash, whatever of it has reached the disk, this very batch is
     // applied again and makes the table right.
-    this.save({ ...this.present, intent: batch.to, isClean: false }, false);
+    this.save({ ...this.present, intent: batch.to, isStamped: false }, false);
     this.isExact = false;
     const { from, to } = batch;
     const reader = new FragmentReader({ folder: this.logFolder, start: from.cursor, end: () => to.cursor });
@@ -159,7 +159,7 @@ export class Applier {
       // The log copy is what is durable: after a power loss the database is brought up from the floor again.
       isDurable: false,
       beforePublish: (intended) => {
-        this.save({ ...this.present, intent: batch.to, intended: markOf(intended), isClean: false }, false);
+        this.save({ ...this.present, intent: batch.to, intended: markOf(intended), isStamped: false }, false);
         failpoint("apply.intent-written");
       },
     });

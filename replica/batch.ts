@@ -75,7 +75,7 @@ export class BatchReader {
       start: start.cursor,
       end,
       onSegment: (header) => {
-        const wrong = this.chain.refuses(header);
+        const wrong = this.chain.refusesSegment(header);
         if (wrong !== undefined) throw brokenChain(this.reader.position, wrong);
       },
     });
@@ -102,8 +102,9 @@ export class BatchReader {
         : decideMerge({ records: this.records, imageBytes: this.wholeBytes }, bytes);
       if (decision === "close") break;
       this.held = undefined;
-      const wrong = this.chain.accept(fragment);
+      const wrong = this.chain.refuses(fragment);
       if (wrong !== undefined) throw brokenChain(placed.start, wrong);
+      this.chain.take(fragment);
       if (decision === "stream") this.isStreaming = true;
       else this.keep(placed);
       if (fragment.databasePageCount > 0) this.complete(placed);

@@ -12,7 +12,6 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeFileSync,
 } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -23,6 +22,7 @@ import { hashPage } from "../shared/format/page-hash.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
+import { syncFolder, writeFileAtomically } from "../shared/storage/atomic-file.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage, systemCode } from "../shared/storage/storage-error.ts";
 import { hex64, lockPage } from "../shared/units.ts";
@@ -291,10 +291,7 @@ function readInfo({ bootstrapInfo, bootstrapPart }: ReplicaFiles): SnapshotHead 
 
 function writeInfo({ bootstrapInfo }: ReplicaFiles, head: SnapshotHead): void {
   const state = { ...head.state, checksum: hex64(head.state.checksum) };
-  onStorage("write", bootstrapInfo, () => {
-    writeFileSync(`${bootstrapInfo}.tmp`, JSON.stringify({ ...head, state }), { flush: true });
-    renameSync(`${bootstrapInfo}.tmp`, bootstrapInfo);
-  });
+  writeFileAtomically(bootstrapInfo, Buffer.from(JSON.stringify({ ...head, state })));
 }
 
 function assertUsable({ state }: SnapshotHead): void {

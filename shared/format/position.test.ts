@@ -28,6 +28,7 @@ const position: fc.Arbitrary<Position> = fc.record({
   intended: mark,
   phase: fc.constantFrom("following" as const, "published" as const, "resyncing" as const),
   isClean: fc.boolean(),
+  isStamped: fc.boolean(),
   stamp: fc.record({ sizeBytes: u64, modifiedNs: u64, changedNs: u64, device: u64, inode: u64 }),
   bootId: hex(32),
   commitTimeMs: fc.maxSafeNat(),

@@ -20,7 +20,7 @@ import { isPageSize } from "./record.ts";
  *      192     24  left: the SQLite WAL as the last commit left it
  *      216     24  intended: the SQLite WAL as the commit under way will leave it; zeros while that is not known
  *      240      4  phase: 0 following, 1 published by a bootstrap and never opened, 2 in a resync
- *      244      4  flags: bit 0 = closed in order, the stamp counts
+ *      244      4  flags: bit 0 = closed in order, bit 1 = stamped
  *      248     40  stamp of the database file: size, mtime ns, ctime ns, device, inode
  *      288     16  id of the boot in which this was written
  *      304      8  commit time of the applied transaction, Unix ms
@@ -40,6 +40,7 @@ const MAGIC = Buffer.from("TAILRPOS", "latin1");
 const CHECKED_BYTES = POSITION_SLOT_BYTES - 4;
 const PHASES = ["following", "published", "resyncing"] as const;
 const FLAG_CLEAN = 1;
+const FLAG_STAMPED = 2;
 
 /** The state of the database after one transaction, and where the log goes on from there. */
 export interface StatePoint {
@@ -60,7 +61,7 @@ export interface LeftMark {
   readonly checksum: string;
 }
 
-/** The database file as it stood when it was last closed in order. */
+/** The database file as it stood when it was last known to be whole in itself. */
 export interface FileStamp {
   readonly sizeBytes: bigint;
   readonly modifiedNs: bigint;
@@ -80,7 +81,11 @@ export interface Position {
   readonly left: LeftMark;
   readonly intended: LeftMark;
   readonly phase: "following" | "published" | "resyncing";
+  /** Written at an orderly close, durably, and taken back durably before anything else happens. */
   readonly isClean: boolean;
+  /** With an empty WAL, a database file that has this stamp is at the applied state. */
+  readonly isStamped: boolean;
+  /** Its device and inode count in any case: they say which file is the replica's. */
   readonly stamp: FileStamp;
   /** 32 hex digits. */
   readonly bootId: string;
@@ -109,7 +114,7 @@ export function encodePosition(position: Position, sequence: number): Buffer {
   writeMark(bytes, 192, position.left);
   writeMark(bytes, 216, position.intended);
   bytes.writeUInt32LE(PHASES.indexOf(position.phase), 240);
-  bytes.writeUInt32LE(position.isClean ? FLAG_CLEAN : 0, 244);
+  bytes.writeUInt32LE((position.isClean ? FLAG_CLEAN : 0) | (position.isStamped ? FLAG_STAMPED : 0), 244);
   const { sizeBytes, modifiedNs, changedNs, device, inode } = position.stamp;
   [sizeBytes, modifiedNs, changedNs, device, inode].forEach((value, index) =>
     bytes.writeBigUInt64LE(BigInt.asUintN(64, value), 248 + index * 8),
@@ -155,6 +160,7 @@ export function decodePositionSlot(
       intended: readMark(bytes, 216),
       phase,
       isClean: (bytes.readUInt32LE(244) & FLAG_CLEAN) !== 0,
+      isStamped: (bytes.readUInt32LE(244) & FLAG_STAMPED) !== 0,
       stamp: {
         sizeBytes: bytes.readBigUInt64LE(248),
         modifiedNs: bytes.readBigUInt64LE(256),
