@@ -33,7 +33,7 @@ export interface AppendCommit {
 
 /**
  * Commits whole pages to a database the way SQLite's own writer does: frames in the `-wal`, entries in the wal-index,
- * and then, by 48 bytes written twice, all of it visible at once. Readers in any process keep their snapshot; the next
+ * and then, by one write of the wal-index header, all of it visible at once. Readers in any process keep their snapshot; the next
  * read sees the new state. A crash at any point leaves the old state or the new one.
  *
  *   begin → append … append → commit | abort
@@ -148,9 +148,7 @@ export class WalAppender {
     failpoint("append.synced");
     this.entries.flush();
     failpoint("append.index-written");
-    this.index.writeHeaderCopy(1, intended);
-    failpoint("append.header-copy-1");
-    this.index.writeHeaderCopy(0, intended);
+    this.index.writeHeader(intended);
     failpoint("append.published");
     this.known = intended;
     this.unlock();

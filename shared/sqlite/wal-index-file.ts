@@ -3,7 +3,6 @@ import { TailraceError } from "../errors.ts";
 import { alignedBuffer } from "../format/wal.ts";
 import {
   BLOCK_BYTES,
-  HEADER_COPY_BYTES,
   WAL_INDEX_HEADER_BYTES,
   WalIndexBlock,
   decodeWalIndexHeader,
@@ -59,8 +58,15 @@ export class WalIndexFile {
     writeFully(this.descriptor, bytes.subarray(skipped), block * BLOCK_BYTES + skipped);
   }
 
-  /** Writes one copy of the header: 1 is to be written before 0, as SQLite does. Only under the write lock. */
-  writeHeaderCopy(copy: 0 | 1, header: WalIndexHeader): void {
-    writeFully(this.descriptor, encodeWalIndexHeader(header), copy * HEADER_COPY_BYTES);
+  /**
+   * Writes the header, both copies of it: what publishes a commit. Only under the write lock.
+   *
+   * SQLite writes the second copy and then the first, some nanoseconds apart; a reader takes a header only if both copies
+   * are the same and check. So their order is free, and one system call for both leaves no moment in which this process
+   * can be killed between the two. Readers would be busy then until one of them has recovered the WAL.
+   */
+  writeHeader(header: WalIndexHeader): void {
+    const copy = encodeWalIndexHeader(header);
+    writeFully(this.descriptor, Buffer.concat([copy, copy]), 0);
   }
 }
