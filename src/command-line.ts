@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { Command as CommanderCommand, CommanderError, Option } from "commander";
+import { asTailraceError } from "../shared/errors.ts";
+import type { Command } from "./command.ts";
+import { describeSettings, readSettings } from "./configuration.ts";
+import type { SettingInfo } from "./configuration.ts";
+import { EXIT_DONE, EXIT_WRONG_USAGE, exitCodeOf } from "./exit-code.ts";
+import { createOutput } from "./output.ts";
+import { listenForStop } from "./signals.ts";
+
+export interface CommandLineOptions {
+  readonly commands: readonly Command[];
+  /** Without the program and the script. */
+  readonly words: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Runs one command line. @returns the exit code */
+export async function runCommandLine({ commands, words, environment }: CommandLineOptions): Promise<number> {
+  let exitCode = EXIT_DONE;
+  const program = new CommanderCommand("tailrace")
+    .description("Live read replicas for ordinary SQLite files, over plain HTTP.")
+    .version(packageVersion(), "--version")
+    .helpOption("--help", "show this text")
+    .helpCommand(false)
+    .configureHelp({ sortOptions: false, helpWidth: 110 })
+    .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 works, but not as it should.")
+    .exitOverride();
+  for (const command of commands) {
+    addCommand(program, command, async (operands, flags) => {
+      exitCode = await runCommand(command, operands, flags, environment);
+    });
+  }
+  try {
+    await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has printed already. Asking for help or the version is no error; anything else is wrong usage.
+    exitCode = error.exitCode === 0 ? EXIT_DONE : EXIT_WRONG_USAGE;
+  }
+  return exitCode;
+}
+
+async function runCommand(
+  command: Command,
+  operands: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  let output = createOutput({ json: flags["json"] === true, environment });
+  try {
+    const settings = readSettings(command.settings, flags, environment);
+    output = createOutput({ json: "json" in settings && settings.json === true, environment });
+    return await command.run({
+      operands,
+      settings,
+      output,
+      listenForStop: (deadlineMs) => listenForStop(deadlineMs, output.message),
+    });
+  } catch (error) {
+    output.error(error);
+    return exitCodeOf(asTailraceError(error).code);
+  }
+}
+
+function addCommand(
+  program: CommanderCommand,
+  { name, summary, operands, settings }: Command,
+  action: (operands: string[], flags: Record<string, unknown>) => Promise<void>,
+): void {
+  const command = program.command(name).description(summary);
+  for (const { name: operandName, description } of operands)
+    command.argument(`<${operandName}>`, description);
+  for (const info of describeSettings(settings)) command.addOption(toOption(info));
+  command.addOption(
+    new Option("--config <FILE>", "JSON file with any of these flags as keys [TAILRACE_CONFIG]"),
+  );
+  command.action((...received: unknown[]) =>
+    action(
+      received.slice(0, operands.length) as string[],
+      received[operands.length] as Record<string, unknown>,
+    ),
+  );
+}
+
+/** Commander checks nothing and knows no default, so that a given flag can be told from one that was left out. */
+function toOption({ flag, variable, placeholder, description, choices, defaultText }: SettingInfo): Option {
+  const value = placeholder === undefined ? "" : ` <${placeholder}>`;
+  const facts = [
+    ...(choices === undefined ? [] : [choices.join(" | ")]),
+    ...(defaultText === undefined ? [] : [`default: ${defaultText}`]),
+  ];
+  const inBrackets = facts.length === 0 ? "" : ` (${facts.join("; ")})`;
+  return new Option(`--${flag}${value}`, `${description}${inBrackets} [${variable}]`);
+}
+
+function packageVersion(): string {
+  // One folder up in a checkout, two in the published package (dist/src).
+  const up = import.meta.url.endsWith(".ts") ? "../package.json" : "../../package.json";
+  return (JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string }).version;
+}

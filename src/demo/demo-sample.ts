@@ -1,0 +1,48 @@
+import { fetchStatus } from "../node-client.ts";
+import type { NodeStatus } from "../node-client.ts";
+import type { DemoProcess } from "./demo-process.ts";
+import type { DemoRow } from "./demo-table.ts";
+
+export interface DemoNode {
+  readonly name: string;
+  readonly file: string;
+  readonly url: string;
+  readonly process: DemoProcess;
+}
+
+/** A function that asks all nodes at once, the primary first, and says what changed since it was last called. */
+export function sampleNodes(
+  nodes: readonly DemoNode[],
+  timeoutMs: number,
+): () => Promise<readonly DemoRow[]> {
+  const last = new Map<string, { readonly txid: number; readonly atMs: number }>();
+  return async () => {
+    const statuses = await Promise.all(
+      nodes.map(({ url }) => fetchStatus(url, timeoutMs).catch(() => undefined as NodeStatus | undefined)),
+    );
+    const atMs = performance.now();
+    const headTxid = statuses[0]?.position?.txid ?? null;
+    return nodes.map(({ name }, index) => {
+      const status = statuses[index];
+      const txid = status?.position?.txid ?? null;
+      const before = last.get(name);
+      if (txid !== null) last.set(name, { txid, atMs });
+      return {
+        name,
+        txid,
+        // The two were asked at one moment but answered at two: a replica may then be ahead of what its primary said.
+        lagTransactions:
+          index === 0 || txid === null || headTxid === null ? null : Math.max(0, headTxid - txid),
+        lagMs: index === 0 ? null : lagOf(status),
+        transactionsPerSecond:
+          txid === null || before === undefined ? null : ((txid - before.txid) * 1000) / (atMs - before.atMs),
+        state: String(status?.document["state"] ?? (status === undefined ? "no answer" : "serving")),
+      };
+    });
+  };
+}
+
+function lagOf(status: NodeStatus | undefined): number | null {
+  const lagMs = status?.document["lagMs"];
+  return typeof lagMs === "number" ? lagMs : null;
+}

@@ -1,0 +1,91 @@
+import { MessageChannel } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { startServer } from "../shared/serve/serve-thread.ts";
+import { loadDriver } from "../shared/sqlite/driver.ts";
+import type { Driver, DriverName } from "../shared/sqlite/driver.ts";
+import { assertSafeAddress } from "./address.ts";
+import { claimFile } from "./driver-registry.ts";
+import { assertSupportedHost } from "./host.ts";
+import type { Listen } from "./options.ts";
+import { dataFolderOf, databasePath, logFolderOf } from "./paths.ts";
+
+/** What a node needs of its engine: capture on a primary, following on a replica. */
+interface Engine {
+  /** Answers the serving thread's calls on the port, and tells it of each new head. */
+  connectServe(port: MessagePort): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface NodeOptions<E extends Engine> {
+  readonly role: "primary" | "replica";
+  readonly file: string;
+  readonly dataDir: string | undefined;
+  readonly driver: DriverName;
+  readonly listen: Listen | undefined;
+  readonly deadlineMs?: number | undefined;
+  /** Starts the engine, given absolute paths. */
+  start(paths: { readonly file: string; readonly dataDir: string }): Promise<E>;
+}
+
+/** An engine and, where it listens, its server. */
+export interface Node<E extends Engine> {
+  readonly engine: E;
+  /** Absolute path of the database. */
+  readonly file: string;
+  readonly dataDir: string;
+  /** `http://host:port`; undefined where nothing is served. */
+  readonly address: string | undefined;
+  readonly driver: Driver;
+  /** What has been opened, last first. Whoever opens more on top adds it here. */
+  readonly opened: AsyncDisposableStack;
+}
+
+const SERVER_CLOSE_MS = 2_000;
+
+/**
+ * Starts a node's threads: the server, and the engine behind it. A failure closes again what had been opened.
+ *
+ * @throws invalid_configuration, unsupported_file_system, driver_conflict, driver_unavailable, address_in_use; whatever
+ *   the engine finds wrong
+ */
+export async function startNode<E extends Engine>({
+  role,
+  listen,
+  driver: driverName,
+  deadlineMs = SERVER_CLOSE_MS,
+  start,
+  ...given
+}: NodeOptions<E>): Promise<Node<E>> {
+  assertSupportedHost();
+  if (listen !== undefined) assertSafeAddress(listen.host, listen.insecure);
+  const file = databasePath(given.file);
+  const dataDir = dataFolderOf(file, given.dataDir);
+  const opened = new AsyncDisposableStack();
+  try {
+    opened.defer(claimFile(file, driverName));
+    const driver = await loadDriver(driverName);
+    // The server comes before the engine: with the port in use, nothing on disk may have changed. Until the engine
+    // answers on the channel, the server says that it is not ready.
+    const { port1: enginePort, port2: serverPort } = new MessageChannel();
+    opened.defer(() => enginePort.close());
+    const server =
+      listen === undefined
+        ? undefined
+        : await startServer({ ...listen, logFolder: logFolderOf(dataDir), enginePort: serverPort, role });
+    // Used when there is no engine yet to be closed after it.
+    const unserve = new AsyncDisposableStack();
+    if (server !== undefined) unserve.defer(() => server.close(Math.min(deadlineMs, SERVER_CLOSE_MS)));
+    opened.use(unserve);
+
+    const engine = await start({ file, dataDir });
+    opened.defer(() => engine.close());
+    opened.defer(claimFile(file, driverName));
+    if (server !== undefined) await engine.connectServe(enginePort);
+    // Stopping: unready and no new requests first, then the engine, so that no answer comes from half an engine.
+    opened.defer(() => unserve.disposeAsync());
+    return { engine, file, dataDir, address: server?.url, driver, opened };
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+import { styleText } from "node:util";
+import type { WriteStream } from "node:tty";
+import { toErrorData } from "../shared/errors.ts";
+
+/** Data goes to stdout, messages and progress go to stderr: a pipe sees data alone. */
+export interface Output {
+  readonly isJson: boolean;
+  /** stdout is a terminal, so a table may be redrawn in place. */
+  readonly isTerminal: boolean;
+  /** Terminal columns; 80 where there is no terminal. */
+  columns(): number;
+  /** One JSON document a line with `--json`, the text otherwise. */
+  data(document: object, text: string): void;
+  /** An event of a running node: a JSON line on stdout with `--json`, a message on stderr otherwise. */
+  event(name: string, fields: object, text: string): void;
+  message(text: string): void;
+  error(error: unknown): void;
+  raw(text: string): void;
+  /** Colours and weights on a terminal without NO_COLOR; plain otherwise. */
+  style(format: Style, text: string): string;
+}
+
+export type Style = "bold" | "dim" | "green" | "red" | "yellow";
+
+type Stream = Pick<NodeJS.WriteStream, "write"> &
+  Partial<Pick<WriteStream, "isTTY" | "columns" | "hasColors">>;
+
+export function createOutput({
+  json,
+  stdout = process.stdout,
+  stderr = process.stderr,
+  environment = process.env,
+}: {
+  readonly json: boolean;
+  readonly stdout?: Stream;
+  readonly stderr?: Stream;
+  readonly environment?: NodeJS.ProcessEnv;
+}): Output {
+  // https://no-color.org: present and not empty means no colour, whatever its value.
+  const mayColour = (environment["NO_COLOR"] ?? "") === "";
+  const paint = (stream: Stream, format: Style, text: string): string =>
+    mayColour && stream.isTTY === true ? styleText(format, text, { validateStream: false }) : text;
+  const message = (text: string): void => void stderr.write(`${text}\n`);
+
+  return {
+    isJson: json,
+    isTerminal: stdout.isTTY === true && !json,
+    columns: () => stdout.columns ?? 80,
+    data: (document, text) => void stdout.write(`${json ? JSON.stringify(document) : text}\n`),
+    event: (name, fields, text) => {
+      if (json) stdout.write(`${JSON.stringify({ event: name, ...fields })}\n`);
+      else message(text);
+    },
+    message,
+    error: (error) => {
+      const data = toErrorData(error);
+      if (json) stderr.write(`${JSON.stringify({ error: data })}\n`);
+      else message(`${paint(stderr, "red", "error")} ${data.code}: ${data.message}`);
+      if (!json && data.hint !== undefined) message(`  ${data.hint}`);
+      // A bug is worth its stack; a wrong value is not.
+      if (!json && data.code === "internal" && error instanceof Error) message(error.stack ?? "");
+    },
+    raw: (text) => void stdout.write(text),
+    style: (format, text) => paint(stdout, format, text),
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * `tailrace/primary`: follow the commits of an SQLite database file, keep them in a log, serve them to replicas.
+ *
+ * @module
+ */
+import { EventEmitter } from "node:events";
+import type { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
+import { startCapture } from "../primary/capture-thread.ts";
+import type { CaptureThread } from "../primary/capture-thread.ts";
+import { TailraceError } from "../shared/errors.ts";
+import type { Connection } from "../shared/sqlite/driver.ts";
+import type { Cursor, Txid } from "../shared/units.ts";
+import { startNode } from "./node.ts";
+import type { Node } from "./node.ts";
+import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
+import type { ListenOptions } from "./options.ts";
+import { openUserConnection } from "./user-connection.ts";
+
+export { TailraceError } from "../shared/errors.ts";
+export type { ErrorCode } from "../shared/errors.ts";
+export type { Cursor, Txid } from "../shared/units.ts";
+export type { ListenOptions } from "./options.ts";
+
+export interface PrimaryOptions {
+  /** The database. Created if it is missing; switched to WAL mode if it is in another. */
+  readonly file: string;
+  /** Where to serve replicas. Left out, nothing is served. */
+  readonly listen?: ListenOptions;
+  /** Folder of Tailrace's own files. Default: the database's path and `-tailrace`. */
+  readonly dataDir?: string;
+  /** When log bytes are forced to disk: each commit (the default), all that wait at once, or never. */
+  readonly durability?: "commit" | "group" | "os";
+  /** The SQLite library, by module name. The rest of the process must not use another one on this file. */
+  readonly driver?: "node:sqlite" | "better-sqlite3";
+  /** Log bytes after which a segment is sealed and the next one begun. Default: 64 MiB. */
+  readonly segmentSizeBytes?: number;
+  /** SQLite WAL size from which Tailrace checkpoints. Default: 16 MiB. */
+  readonly walSoftLimitBytes?: number;
+}
+
+export interface PrimaryEvents {
+  /** For people: switched to WAL mode, a new log id, transactions put back after a power loss. */
+  message: [text: string];
+  /** Capture has ended for good; nothing is replicated any more. The database goes on as an ordinary one. */
+  failed: [error: TailraceError];
+}
+
+/** A followed database. `Database` is the driver's own connection class. */
+export interface Primary<Database = DatabaseSync> extends EventEmitter<PrimaryEvents>, AsyncDisposable {
+  /** A connection for this process's writes. Other connections and processes may write too. */
+  readonly database: Database;
+  /** Absolute path of the database. */
+  readonly file: string;
+  /** Where it is served, `http://host:port`; undefined without `listen`. */
+  readonly address: string | undefined;
+  /**
+   * Waits until all commits so far, by whomever, are in the log, as durably as the chosen mode makes them.
+   * @throws closed; whatever ended the capture
+   */
+  durable(): Promise<{ readonly txid: Txid; readonly cursor: Cursor }>;
+  /** The document that `GET /status` serves of this engine. */
+  status(): Promise<Readonly<Record<string, unknown>>>;
+  /** Ends the serving, closes `database`, checkpoints. The file stays an ordinary SQLite database. */
+  close(): Promise<void>;
+}
+
+const schema = z.strictObject({
+  file: z.string().min(1),
+  listen: listenOption.optional(),
+  dataDir: z.string().min(1).optional(),
+  durability: durabilityOption.default("commit"),
+  driver: driverOption.default("node:sqlite"),
+  segmentSizeBytes: z
+    .int()
+    .min(65_536)
+    .max(0x4000_0000)
+    .default(64 * 1024 * 1024),
+  walSoftLimitBytes: z
+    .int()
+    .min(65_536)
+    .max(0x4000_0000)
+    .default(16 * 1024 * 1024),
+});
+
+export function openPrimary(options: PrimaryOptions & { readonly driver?: "node:sqlite" }): Promise<Primary>;
+/** With better-sqlite3, say what its connections are: `openPrimary<Database>({ driver: "better-sqlite3", … })`. */
+export function openPrimary<Database = unknown>(options: PrimaryOptions): Promise<Primary<Database>>;
+export async function openPrimary(options: PrimaryOptions): Promise<Primary<unknown>> {
+  const { listen, driver, file, dataDir, ...limits } = readOptions(schema, options);
+  const node = await startNode({
+    role: "primary",
+    file,
+    dataDir,
+    driver,
+    listen,
+    start: (paths) => startCapture({ ...limits, ...paths, driverName: driver }),
+  });
+  try {
+    const connection = openUserConnection(node.driver, node.file, { readOnly: false });
+    node.opened.defer(() => connection.close());
+    return new OpenPrimary(node, connection);
+  } catch (error) {
+    await node.opened.disposeAsync();
+    throw error;
+  }
+}
+
+class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown> {
+  readonly file: string;
+  readonly address: string | undefined;
+  private readonly capture: CaptureThread;
+  private readonly connection: Connection;
+  private readonly opened: AsyncDisposableStack;
+
+  constructor({ file, address, engine, opened }: Node<CaptureThread>, connection: Connection) {
+    super();
+    this.file = file;
+    this.address = address;
+    this.capture = engine;
+    this.connection = connection;
+    this.opened = opened;
+    engine.on("message", (text) => void this.emit("message", text));
+    engine.on("failed", (error) => void this.emit("failed", error));
+  }
+
+  get database(): unknown {
+    if (this.opened.disposed) throw new TailraceError("closed", `${this.file} has been closed`);
+    return this.connection.handle;
+  }
+
+  durable(): Promise<{ readonly txid: Txid; readonly cursor: Cursor }> {
+    return this.capture.durable();
+  }
+
+  status(): Promise<Readonly<Record<string, unknown>>> {
+    return this.capture.status();
+  }
+
+  close(): Promise<void> {
+    return this.opened.disposeAsync();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

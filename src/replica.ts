@@ -1,0 +1,187 @@
+/**
+ * `tailrace/replica`: keep a plain SQLite file byte-identical to a primary's database, while anybody reads it.
+ *
+ * @module
+ */
+import { EventEmitter } from "node:events";
+import type { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
+import { startFollowing } from "../replica/follow-thread.ts";
+import type { FollowThread } from "../replica/follow-thread.ts";
+import { TailraceError } from "../shared/errors.ts";
+import type { Connection } from "../shared/sqlite/driver.ts";
+import type { Txid } from "../shared/units.ts";
+import { startNode } from "./node.ts";
+import type { Node } from "./node.ts";
+import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
+import type { ListenOptions } from "./options.ts";
+import { openUserConnection } from "./user-connection.ts";
+
+export { TailraceError } from "../shared/errors.ts";
+export type { ErrorCode } from "../shared/errors.ts";
+export type { Txid } from "../shared/units.ts";
+export type { ListenOptions } from "./options.ts";
+
+export interface ReplicaOptions {
+  /** Base URL of the primary, or of another replica: `http://host:4800`. */
+  readonly primary: string;
+  /** The replica's database. Made if it is missing; a database that no replica made is never overwritten. */
+  readonly file: string;
+  /** Where this replica is served in turn. Left out, nothing is served. */
+  readonly listen?: ListenOptions;
+  /** Folder of Tailrace's own files. Default: the database's path and `-tailrace`. */
+  readonly dataDir?: string;
+  readonly durability?: "commit" | "group" | "os";
+  /** The SQLite library, by module name. The rest of the process must not use another one on this file. */
+  readonly driver?: "node:sqlite" | "better-sqlite3";
+  /** The name under which the primary lists this replica. Default: drawn once, then kept in the data folder. */
+  readonly id?: string;
+  /** When another process has written to the file: stop and say so (the default), or fetch the difference. */
+  readonly onForeignWrite?: "stop" | "resync";
+  /** Gives up the opening: a primary that cannot be reached is otherwise tried again and again. */
+  readonly signal?: AbortSignal;
+}
+
+/** The replica's file has reached a txid, and readers see it. */
+export interface Applied {
+  readonly txid: Txid;
+}
+
+export interface ReplicaEvents {
+  applied: [event: Applied];
+  /** For people: bootstrap, retries, a resync and its cause. */
+  message: [text: string];
+  /** Following has ended for good; the file stays readable at its last state. */
+  failed: [error: TailraceError];
+}
+
+/** A followed copy. `Database` is the driver's own connection class. */
+export interface Replica<Database = DatabaseSync> extends EventEmitter<ReplicaEvents>, AsyncDisposable {
+  /** A read-only connection of the chosen driver. Other processes may read the file with any SQLite. */
+  readonly database: Database;
+  /** Absolute path of the replica's database. */
+  readonly file: string;
+  /** Where it is served, `http://host:port`; undefined without `listen`. */
+  readonly address: string | undefined;
+  /**
+   * Catches up with the primary's head as of now.
+   * @returns the txid that readers of the file see at least
+   */
+  sync(): Promise<Txid>;
+  /**
+   * Waits until readers of the file see a txid.
+   * @throws timeout
+   */
+  waitFor(txid: Txid, options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** The document that `GET /status` serves of this engine. */
+  status(): Promise<Readonly<Record<string, unknown>>>;
+  /** Ends following and serving, closes `database`. The file stays an ordinary SQLite database. */
+  close(): Promise<void>;
+}
+
+const schema = z.strictObject({
+  primary: z.url({ protocol: /^https?$/, error: "not an http URL" }),
+  file: z.string().min(1),
+  listen: listenOption.optional(),
+  dataDir: z.string().min(1).optional(),
+  durability: durabilityOption.default("commit"),
+  driver: driverOption.default("node:sqlite"),
+  id: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/)
+    .optional(),
+  onForeignWrite: z.enum(["stop", "resync"]).default("stop"),
+  signal: z.instanceof(AbortSignal).optional(),
+});
+
+/** Resolves once the file exists and can be read; it may then still be catching up ({@link Replica.sync}). */
+export function openReplica(options: ReplicaOptions & { readonly driver?: "node:sqlite" }): Promise<Replica>;
+/** With better-sqlite3, say what its connections are: `openReplica<Database>({ driver: "better-sqlite3", … })`. */
+export function openReplica<Database = unknown>(options: ReplicaOptions): Promise<Replica<Database>>;
+export async function openReplica(options: ReplicaOptions): Promise<Replica<unknown>> {
+  const { listen, driver, file, dataDir, id, signal, ...follow } = readOptions(schema, options);
+  const node = await startNode({
+    role: "replica",
+    file,
+    dataDir,
+    driver,
+    listen,
+    start: (paths) =>
+      startFollowing({
+        ...follow,
+        ...paths,
+        driverName: driver,
+        ...(id === undefined ? {} : { replicaId: id }),
+      }),
+  });
+  try {
+    await unlessAborted(node.engine.ready, signal);
+    const connection = openUserConnection(node.driver, node.file, { readOnly: true });
+    node.opened.defer(() => connection.close());
+    return new OpenReplica(node, connection);
+  } catch (error) {
+    await node.opened.disposeAsync();
+    throw error;
+  }
+}
+
+const DEFAULT_WAIT_MS = 30_000;
+
+class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown> {
+  readonly file: string;
+  readonly address: string | undefined;
+  private readonly following: FollowThread;
+  private readonly connection: Connection;
+  private readonly opened: AsyncDisposableStack;
+
+  constructor({ file, address, engine, opened }: Node<FollowThread>, connection: Connection) {
+    super();
+    this.file = file;
+    this.address = address;
+    this.following = engine;
+    this.connection = connection;
+    this.opened = opened;
+    engine.on("applied", (event) => void this.emit("applied", event));
+    engine.on("message", (text) => void this.emit("message", text));
+    engine.on("failed", (error) => void this.emit("failed", error));
+  }
+
+  get database(): unknown {
+    if (this.opened.disposed) throw new TailraceError("closed", `${this.file} has been closed`);
+    return this.connection.handle;
+  }
+
+  sync(): Promise<Txid> {
+    return this.following.sync();
+  }
+
+  async waitFor(
+    txid: Txid,
+    { timeoutMs = DEFAULT_WAIT_MS }: { readonly timeoutMs?: number } = {},
+  ): Promise<void> {
+    await this.following.waitFor(txid, { timeoutMs });
+  }
+
+  status(): Promise<Readonly<Record<string, unknown>>> {
+    return this.following.status();
+  }
+
+  close(): Promise<void> {
+    return this.opened.disposeAsync();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** The promise's value, or the signal's reason if that comes first. */
+function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,16 @@
+import type { Connection, Driver } from "../shared/sqlite/driver.ts";
+
+/** Tailrace holds SQLite's write lock only for moments, and only when the WAL has grown past its hard limit. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** The connection that the user gets: one that waits for locks, and leaves checkpoints to Tailrace's own policy. */
+export function openUserConnection(
+  driver: Driver,
+  file: string,
+  options: { readonly readOnly: boolean },
+): Connection {
+  const connection = driver.open(file, options);
+  connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  connection.exec("PRAGMA wal_autocheckpoint = 0");
+  return connection;
+}
