@@ -59,6 +59,8 @@ export type ErrorCode =
   | "offset_out_of_range"
   /** The asker follows another log than this node has. */
   | "log_diverged"
+  /** Nothing is served at that path, or not by that method. */
+  | "not_found"
   /** No snapshot of that generation. */
   | "snapshot_unknown"
   /** Too much is asked at once; try after the stated pause. */

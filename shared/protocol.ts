@@ -1,0 +1,314 @@
+import { z } from "zod";
+import { TailraceError } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
+
+/**
+ * The HTTP contract between nodes, and between a node and whoever looks at it.
+ *
+ * Every response carries `tailrace-protocol`. A node that asks refuses a higher major number than it knows.
+ *
+ * - 1: `/wal`, `/snapshot/latest`, `/snapshot/{generation}/page-checksums`, `/status`, `/livez`, `/readyz`, `/healthz`.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** Names of headers, all in lower case. Numbers in them are decimal, checksums hex. */
+export const HEADER = {
+  protocol: "tailrace-protocol",
+  /**
+   * 32 hex digits. On a request: the log that the asker follows (409 when it is not the node's).
+   */
+  logId: "wal-log-id",
+  /** On a request: the newest epoch that the asker has seen (409 when it is newer than the node's). */
+  epoch: "wal-epoch",
+  nextSegment: "wal-next-segment",
+  nextOffset: "wal-next-offset",
+  /** 1: nothing more is durable; else 0. */
+  eof: "wal-eof",
+  /** `crc32:` and 8 hex digits over the body after decoding. */
+  checksum: "wal-checksum",
+  /**
+   * The node's newest durable transaction. In an answer out of a cache (`age`) the four head headers are as old as
+   * the answer.
+   */
+  headTxid: "wal-head-txid",
+  headSegment: "wal-head-segment",
+  headOffset: "wal-head-offset",
+  /** Unix ms of the newest commit; absent before the first. */
+  headTime: "wal-head-time",
+  /** On snapshots: where the log goes on. */
+  segment: "wal-segment",
+  offset: "wal-offset",
+  snapshotGeneration: "snapshot-generation",
+  snapshotTxid: "snapshot-txid",
+  /** `sha256:` and 64 hex digits over the whole image. */
+  snapshotChecksum: "snapshot-checksum",
+  /** 16 hex digits. */
+  snapshotDatabaseChecksum: "snapshot-database-checksum",
+  snapshotPageSize: "snapshot-page-size",
+  snapshotPageCount: "snapshot-page-count",
+} as const;
+
+export const DEFAULT_CHUNK_BYTES: number = 1 << 20;
+export const MAX_CHUNK_BYTES: number = 16 << 20;
+/** The longest that a request for log bytes is held. */
+export const MAX_WAIT_MS = 60_000;
+
+/** A decimal number as it stands in a query or header. */
+function wholeNumber(min: number, max: number): z.ZodType<number, string> {
+  return z.string().transform((text, context) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    const limits = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`;
+    context.addIssue({ code: "custom", message: `must be a whole number ${limits}` });
+    return z.NEVER;
+  });
+}
+
+const anyNumber = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+
+/** The query of `GET /wal`. Keys that are not named here are ignored: a later version may send them. */
+export interface WalQuery {
+  readonly segment: number;
+  readonly offset: number;
+  readonly max_bytes: number;
+  readonly wait_ms: number;
+  readonly replica_id?: string | undefined;
+  readonly applied_txid?: number | undefined;
+}
+
+const walQuerySchema: z.ZodType<WalQuery> = z.object({
+  segment: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  offset: anyNumber,
+  max_bytes: wholeNumber(1, MAX_CHUNK_BYTES).default(DEFAULT_CHUNK_BYTES),
+  wait_ms: wholeNumber(0, MAX_WAIT_MS).default(0),
+  replica_id: z
+    .string()
+    .regex(/^\P{Cc}{1,128}$/u, "must have 1 to 128 characters, none of them a control character")
+    .optional(),
+  applied_txid: anyNumber.optional(),
+});
+
+/** @throws InvalidQueryError naming key and value */
+export function parseWalQuery(search: URLSearchParams): WalQuery {
+  const values: Record<string, string> = {};
+  for (const [key, value] of search) {
+    if (values[key] !== undefined) throw new InvalidQueryError(key, value, "must come once");
+    values[key] = value;
+  }
+  return parseNamed(walQuerySchema, values);
+}
+
+/** What the asker says of the log it follows, in request headers; both may be left out. */
+export interface AskerHistory {
+  readonly logId?: string | undefined;
+  readonly epoch?: number | undefined;
+}
+
+const askerSchema: z.ZodType<{ [HEADER.logId]?: string | undefined; [HEADER.epoch]?: number | undefined }> =
+  z.object({
+    [HEADER.logId]: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/, "must be 32 hex digits")
+      .optional(),
+    [HEADER.epoch]: anyNumber.optional(),
+  });
+
+/** @throws InvalidQueryError */
+export function parseAskerHistory(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): AskerHistory {
+  const logId = headers[HEADER.logId];
+  const epoch = headers[HEADER.epoch];
+  if (logId === undefined && epoch === undefined) return {};
+  const parsed = parseNamed(askerSchema, { [HEADER.logId]: logId, [HEADER.epoch]: epoch });
+  return { logId: parsed[HEADER.logId], epoch: parsed[HEADER.epoch] };
+}
+
+/** The `{generation}` of a path. @throws InvalidQueryError */
+export function parseGeneration(text: string): number {
+  return parseNamed(z.object({ generation: wholeNumber(1, Number.MAX_SAFE_INTEGER) }), { generation: text })
+    .generation;
+}
+
+/** `invalid_request`, with the key and value that are to blame. */
+export class InvalidQueryError extends TailraceError {
+  readonly key: string;
+  /** Undefined where the key is missing. */
+  readonly value: string | undefined;
+
+  constructor(key: string, value: string | undefined, demand: string) {
+    const found = value === undefined ? "it is missing" : `not ${JSON.stringify(value.slice(0, 100))}`;
+    super("invalid_request", `${key} ${demand}, ${found}`, { hint: `Send ${key} as the protocol has it.` });
+    this.key = key;
+    this.value = value;
+  }
+}
+
+function parseNamed<T>(
+  schema: z.ZodType<T>,
+  values: Readonly<Record<string, string | string[] | undefined>>,
+): T {
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const key = String(issue?.path[0] ?? "");
+  const value = values[key];
+  const demand = issue?.code === "invalid_type" ? "must be given once" : (issue?.message ?? "is not usable");
+  throw new InvalidQueryError(key, Array.isArray(value) ? value.join(", ") : value, demand);
+}
+
+/** The body of every error: `application/problem+json` (RFC 9457). Match on `code` alone. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly hint: string | null;
+  readonly retryable: boolean;
+  /** Of invalid_request: what is to blame. */
+  readonly key?: string;
+  readonly value?: string | null;
+}
+
+export const problemSchema: z.ZodType<Omit<Problem, "code"> & { code: string }> = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string(),
+  hint: z.string().nullable(),
+  retryable: z.boolean(),
+  key: z.string().exactOptional(),
+  value: z.string().nullable().exactOptional(),
+});
+
+/**
+ * `GET /snapshot/latest` with `Accept: application/json`: the headers of the image as one document, under their names.
+ */
+export const snapshotMetadataSchema: z.ZodType<SnapshotMetadata> = z.object({
+  [HEADER.snapshotGeneration]: z.int(),
+  [HEADER.snapshotTxid]: z.int(),
+  [HEADER.snapshotChecksum]: z.string(),
+  [HEADER.snapshotDatabaseChecksum]: z.string(),
+  [HEADER.snapshotPageSize]: z.int(),
+  [HEADER.snapshotPageCount]: z.int(),
+  [HEADER.segment]: z.int(),
+  [HEADER.offset]: z.int(),
+  [HEADER.logId]: z.string(),
+  [HEADER.epoch]: z.int(),
+  etag: z.string(),
+  "content-length": z.int(),
+  "last-modified": z.string(),
+});
+
+export interface SnapshotMetadata {
+  readonly [HEADER.snapshotGeneration]: number;
+  readonly [HEADER.snapshotTxid]: number;
+  readonly [HEADER.snapshotChecksum]: string;
+  readonly [HEADER.snapshotDatabaseChecksum]: string;
+  readonly [HEADER.snapshotPageSize]: number;
+  readonly [HEADER.snapshotPageCount]: number;
+  readonly [HEADER.segment]: number;
+  readonly [HEADER.offset]: number;
+  readonly [HEADER.logId]: string;
+  readonly [HEADER.epoch]: number;
+  readonly etag: string;
+  /** Of the image, in bytes. */
+  readonly "content-length": number;
+  /** When the snapshot was taken. */
+  readonly "last-modified": string;
+}
+
+const cursorSchema = z.object({ segment: z.int(), offset: z.int() });
+
+/** One replica in the status document. What is not known is null, never 0. */
+export const replicaStatusSchema: z.ZodType<ReplicaStatus> = z.object({
+  id: z.string(),
+  address: z.string().nullable(),
+  state: z.enum(["streaming", "catching_up", "inactive"]),
+  sent: cursorSchema.nullable(),
+  received: cursorSchema,
+  appliedTxid: z.int().nullable(),
+  lagTransactions: z.int().nullable(),
+  lagBytes: z.int().nullable(),
+  lagSeconds: z.number().nullable(),
+  lastSeenMs: z.number(),
+  inactiveSinceMs: z.number().nullable(),
+  bytesUntilLost: z.int().nullable(),
+});
+
+export interface ReplicaStatus {
+  readonly id: string;
+  readonly address: string | null;
+  /** `streaming`: it waits at the end of the log. `inactive`: not heard of for a while. */
+  readonly state: "streaming" | "catching_up" | "inactive";
+  /** The end of what was sent to it last. */
+  readonly sent: { readonly segment: number; readonly offset: number } | null;
+  /** Everything before is on its disk, by its own word. */
+  readonly received: { readonly segment: number; readonly offset: number };
+  readonly appliedTxid: number | null;
+  readonly lagTransactions: number | null;
+  /** Log bytes that are not on its disk. */
+  readonly lagBytes: number | null;
+  /** Age of the oldest transaction that it has not applied; 0 when it has all. */
+  readonly lagSeconds: number | null;
+  /** Unix ms. */
+  readonly lastSeenMs: number;
+  readonly inactiveSinceMs: number | null;
+  /** Log bytes until the one it needs next may be removed. */
+  readonly bytesUntilLost: number | null;
+}
+
+/**
+ * `GET /status`. What the engine itself tells (capture on a primary, receiver and applier on a replica) stands beside
+ * these keys.
+ */
+export const statusSchema: z.ZodType<StatusDocument> = z.looseObject({
+  protocol: z.int(),
+  role: z.enum(["primary", "replica"]),
+  isReady: z.boolean(),
+  unready: z.object({ code: z.string(), message: z.string() }).nullable(),
+  startedMs: z.number(),
+  nowMs: z.number(),
+  log: z
+    .looseObject({
+      logId: z.string(),
+      epoch: z.int(),
+      pageSizeBytes: z.int(),
+      start: cursorSchema,
+      end: cursorSchema,
+      headTxid: z.int(),
+      headTimeMs: z.number().nullable(),
+      databaseChecksum: z.string(),
+    })
+    .nullable(),
+  waitingRequests: z.int(),
+  downloads: z.int(),
+  replicas: z.array(replicaStatusSchema),
+});
+
+export interface StatusDocument {
+  readonly protocol: number;
+  readonly role: "primary" | "replica";
+  readonly isReady: boolean;
+  /** Why not. */
+  readonly unready: { readonly code: string; readonly message: string } | null;
+  /** Unix ms, as all times. */
+  readonly startedMs: number;
+  readonly nowMs: number;
+  /** Null until the node knows its log. */
+  readonly log: {
+    readonly logId: string;
+    readonly epoch: number;
+    readonly pageSizeBytes: number;
+    readonly start: { readonly segment: number; readonly offset: number };
+    readonly end: { readonly segment: number; readonly offset: number };
+    readonly headTxid: number;
+    readonly headTimeMs: number | null;
+    readonly databaseChecksum: string;
+  } | null;
+  readonly waitingRequests: number;
+  readonly downloads: number;
+  readonly replicas: readonly ReplicaStatus[];
+}
