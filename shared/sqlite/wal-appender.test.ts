@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { SourceDatabase } from "../../test/harness/source-database.ts";
+import { SourceDatabase, readCommits } from "../../test/harness/source-database.ts";
 import type { PageCommit } from "../../test/harness/source-database.ts";
 import { CREATE_SPREAD, STEP_SPREAD, Watcher } from "../../test/harness/watcher.ts";
 import { salt1 } from "../format/wal.ts";
@@ -264,6 +264,43 @@ describe.each([nodeSqlite, betterSqlite3])("with $name", (driver) => {
     writer.exec("UPDATE spread SET n = 100");
     expect(shell("PRAGMA integrity_check; SELECT min(n) FROM spread")).toBe("ok\n100");
   });
+
+  test("a hand-made commit after one of SQL keeps what that one wrote", () => {
+    const appender = begin(driver, CREATE_SPREAD);
+    source.exec(STEP_SPREAD);
+    apply(appender);
+    const writer = connect(driver);
+    writer.exec("UPDATE spread SET n = 50");
+    const change = appender.index.read().header.change;
+    // A page as it stands: a commit that changes nothing.
+    const [last] = readCommits(target).slice(-1) as [PageCommit];
+    apply(appender, [{ ...last, pages: last.pages.slice(-1) }]);
+    expect(appender.header.change).toBe(change + 1);
+    const state = "PRAGMA integrity_check; SELECT min(n), max(n) FROM spread";
+    expect(shell(state)).toBe("ok\n50|50");
+    expect(recoveredCopy(state)).toBe("ok\n50|50");
+    writer.exec("UPDATE spread SET n = 51");
+    expect(shell(state)).toBe("ok\n51|51");
+  });
+
+  test.each([500, 5000])(
+    "aborted commits of %i pages, however many, leave no trace in the wal-index",
+    (pages) => {
+      const appender = begin(driver, CREATE_SPREAD, 512);
+      source.exec(STEP_SPREAD);
+      apply(appender);
+      const image = Buffer.alloc(512, 0xee);
+      for (let round = 0; round < 20; round++) {
+        appender.begin();
+        for (let page = 1; page <= pages; page++) appender.append(page, image);
+        appender.abort();
+      }
+      source.exec(STEP_SPREAD);
+      apply(appender);
+      expect(shell("SELECT min(n), max(n) FROM spread")).toBe("2|2");
+      expectSameFile(appender);
+    },
+  );
 
   test("a restarted WAL begins anew with salts one higher; the change counter goes on", () => {
     const appender = begin(driver, CREATE_SPREAD);
