@@ -4,7 +4,7 @@ import { z } from "zod";
 import { TailraceError, assert } from "../errors.ts";
 import { isPageSize } from "../format/record.ts";
 import type { SnapshotInfo } from "../serve/engine.ts";
-import { syncFolder, writeFileAtomically } from "../storage/atomic-file.ts";
+import { UNFINISHED_SUFFIX, syncFolder, writeFileAtomically } from "../storage/atomic-file.ts";
 import { onStorage, systemCode } from "../storage/storage-error.ts";
 
 /*
@@ -106,6 +106,15 @@ export class SnapshotStore {
       Buffer.from(`${JSON.stringify(document, null, 2)}\n`),
     );
     this.snapshots = [...this.snapshots, snapshot].toSorted((a, b) => a.generation - b.generation);
+  }
+
+  /** Removes what was written of a generation that will not be published. */
+  abandon(generation: number): void {
+    const { file, checksumsFile } = pathsOf(this.folder, generation);
+    for (const path of [file, checksumsFile]) {
+      rmSync(path, { force: true });
+      rmSync(path + UNFINISHED_SUFFIX, { force: true });
+    }
   }
 
   /**

@@ -1,0 +1,34 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { assert, toErrorData } from "../errors.ts";
+import type { ErrorData } from "../errors.ts";
+import { DatabaseView } from "../pages/database-view.ts";
+import type { SharedView } from "../pages/database-view.ts";
+import type { DatabaseChecksum } from "../units.ts";
+import { writeSnapshot } from "./write-snapshot.ts";
+
+/** What one run of this thread is asked to do. */
+export interface SnapshotTask {
+  readonly view: SharedView;
+  readonly file: string;
+  readonly checksumsFile: string;
+  readonly expected: DatabaseChecksum;
+}
+
+/** Its one message. */
+export type SnapshotOutcome = { readonly sha256: string } | { readonly error: ErrorData };
+
+assert(parentPort !== null, "the snapshot worker runs as a worker");
+parentPort.postMessage(run(workerData as SnapshotTask));
+
+function run({ view: shared, file, checksumsFile, expected }: SnapshotTask): SnapshotOutcome {
+  try {
+    const view = DatabaseView.attach(shared);
+    try {
+      return { sha256: writeSnapshot(view, file, checksumsFile, expected) };
+    } finally {
+      view.close();
+    }
+  } catch (error) {
+    return { error: toErrorData(error) };
+  }
+}

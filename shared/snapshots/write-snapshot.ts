@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { TailraceError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
+import { hashPage } from "../format/page-hash.ts";
+import type { DatabaseView } from "../pages/database-view.ts";
+import { UNFINISHED_SUFFIX, publishFile } from "../storage/atomic-file.ts";
+import { writeAt } from "../storage/positioned-io.ts";
+import { onStorage } from "../storage/storage-error.ts";
+import { hex64, lockPage } from "../units.ts";
+import type { DatabaseChecksum } from "../units.ts";
+
+const SLICE_BYTES = 1 << 20;
+const HASH_BYTES = 8;
+
+/**
+ * Copies a view into an image and the list of its pages' hashes, in one pass and bounded memory. Both files stand
+ * under their names, durable, when this returns; when it throws, what is left of them is the caller's to remove.
+ *
+ * @param expected the database checksum that the log has for the view's state
+ * @returns sha256 of the image, in hex
+ * @throws diverged when the pages do not have the expected checksum; damaged, storage_failed
+ */
+export function writeSnapshot(
+  view: DatabaseView,
+  file: string,
+  checksumsFile: string,
+  expected: DatabaseChecksum,
+): string {
+  const image = UnfinishedFile.create(file);
+  const sums = UnfinishedFile.create(checksumsFile);
+  try {
+    const { sha256, checksum } = copyPages(view, image, sums);
+    if (checksum !== expected) {
+      throw new TailraceError(
+        "diverged",
+        `the database's pages have the checksum ${hex64(checksum)}, the log says ${hex64(expected)}`,
+        {
+          hint: "The database was changed outside of its WAL. Restart Tailrace: it then compares all pages.",
+        },
+      );
+    }
+    image.publish();
+    failpoint("snapshot.image-written");
+    sums.publish();
+    failpoint("snapshot.sums-written");
+    return sha256;
+  } finally {
+    image.close();
+    sums.close();
+  }
+}
+
+function copyPages(
+  view: DatabaseView,
+  image: UnfinishedFile,
+  sums: UnfinishedFile,
+): { sha256: string; checksum: DatabaseChecksum } {
+  const { pageSizeBytes, pageCount } = view;
+  const slicePages = SLICE_BYTES / pageSizeBytes;
+  const unhashed = lockPage(pageSizeBytes);
+  const buffer = Buffer.allocUnsafeSlow(SLICE_BYTES);
+  const hashes = Buffer.allocUnsafeSlow(slicePages * HASH_BYTES);
+  const sha256 = createHash("sha256");
+  let checksum = 0n;
+  for (let first = 1; first <= pageCount; first += slicePages) {
+    const count = Math.min(slicePages, pageCount - first + 1);
+    const run = buffer.subarray(0, count * pageSizeBytes);
+    view.readRun(first, count, run);
+    sha256.update(run);
+    for (let position = 0; position < count; position++) {
+      const page = run.subarray(position * pageSizeBytes, (position + 1) * pageSizeBytes);
+      const hash = first + position === unhashed ? 0n : hashPage(first + position, page);
+      checksum ^= hash;
+      hashes.writeBigUInt64LE(hash, position * HASH_BYTES);
+    }
+    image.append(run);
+    sums.append(hashes.subarray(0, count * HASH_BYTES));
+  }
+  return { sha256: sha256.digest("hex"), checksum };
+}
+
+/** A file that has a temporary name until it is whole and durable. */
+class UnfinishedFile {
+  private readonly path: string;
+  private readonly descriptor: number;
+  private size = 0;
+  private isOpen = true;
+
+  private constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.descriptor = descriptor;
+  }
+
+  static create(path: string): UnfinishedFile {
+    return onStorage("create", path, () => new UnfinishedFile(path, openSync(path + UNFINISHED_SUFFIX, "w")));
+  }
+
+  append(bytes: Uint8Array): void {
+    onStorage("write", this.path, () => writeAt(this.descriptor, bytes, this.size));
+    this.size += bytes.length;
+  }
+
+  publish(): void {
+    onStorage("write", this.path, () => {
+      fsyncSync(this.descriptor);
+      this.close();
+      publishFile(this.path + UNFINISHED_SUFFIX, this.path);
+    });
+  }
+
+  close(): void {
+    if (this.isOpen) closeSync(this.descriptor);
+    this.isOpen = false;
+  }
+}
