@@ -55,7 +55,7 @@ async function runCommand(
       operands,
       settings,
       output,
-      listenForStop: (deadlineMs) => listenForStop(deadlineMs, output.message),
+      listenForStop: (deadlineMs) => listenForStop(deadlineMs, (text) => output.message(text)),
     });
   } catch (error) {
     output.error(error);

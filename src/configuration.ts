@@ -53,7 +53,10 @@ export function describeSettings(schema: z.ZodType): readonly SettingInfo[] {
       placeholder: name,
       description,
       choices,
-      defaultText: fallback === undefined || fallback === false ? undefined : String(fallback),
+      defaultText:
+        fallback === undefined || fallback === false
+          ? undefined
+          : JSON.stringify(fallback).replaceAll('"', ""),
     };
   });
 }

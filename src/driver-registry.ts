@@ -74,7 +74,7 @@ function isOpenInThisProcess(identity: string): boolean {
 
 function isLoaded(driver: DriverName): boolean {
   if (driver === "better-sqlite3")
-    return /better_sqlite3\.node\b/.test(readFileSync("/proc/self/maps", "utf8"));
+    return /better_sqlite3\.node|\/better-sqlite3\/.*\.node/.test(readFileSync("/proc/self/maps", "utf8"));
   const { moduleLoadList } = process as { moduleLoadList?: readonly string[] };
   return moduleLoadList?.includes("NativeModule sqlite") ?? false;
 }

@@ -24,7 +24,7 @@ export interface NodeOptions<E extends Engine> {
   readonly listen: Listen | undefined;
   readonly deadlineMs?: number | undefined;
   /** Starts the engine, given absolute paths. */
-  start(paths: { readonly file: string; readonly dataDir: string }): Promise<E>;
+  readonly start: (paths: { readonly file: string; readonly dataDir: string }) => Promise<E>;
 }
 
 /** An engine and, where it listens, its server. */
