@@ -2,6 +2,11 @@ import { isBusy } from "../shared/sqlite/driver.ts";
 import type { Connection, Driver } from "../shared/sqlite/driver.ts";
 import { TailraceError } from "../shared/errors.ts";
 import { holdFile, identityOf } from "../shared/sqlite/held-files.ts";
+import type { WalMark } from "../shared/format/record.ts";
+import { WalFrames } from "../shared/pages/wal-frames.ts";
+import { readAtOrZeros } from "../shared/storage/positioned-io.ts";
+import { onStorage } from "../shared/storage/storage-error.ts";
+import type { PageNumber } from "../shared/units.ts";
 import { WalIndexFile } from "../shared/sqlite/wal-index-file.ts";
 
 const SWITCH_TRIES = 100;
@@ -62,6 +67,30 @@ export function isReplaced({ file, identity }: AttachedDatabase): boolean {
     return identityOf(file) !== identity;
   } catch {
     return false;
+  }
+}
+
+/** Reads one page as it stands at a commit: its newest frame up to there, or else what is in the database file. */
+export function readPageAt(
+  { databaseDescriptor, index, walFile, pageSizeBytes }: AttachedDatabase,
+  pageNumber: PageNumber,
+  { frame, salts }: WalMark,
+  into: Buffer,
+): void {
+  onStorage("read", "the database", () =>
+    readAtOrZeros(databaseDescriptor, into, (pageNumber - 1) * pageSizeBytes),
+  );
+  if (frame === 0) return;
+  const frames = new WalFrames(walFile, index, {
+    ...index.read().header,
+    mxFrame: frame,
+    salts,
+    pageSizeBytes,
+  });
+  try {
+    frames.patchRun(pageNumber, 1, into);
+  } finally {
+    frames.close();
   }
 }
 

@@ -6,17 +6,17 @@ import type { LogWriter } from "../shared/log/log-writer.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { lockPage } from "../shared/units.ts";
 import type { PageNumber } from "../shared/units.ts";
+import type { AttachedDatabase } from "./attached-database.ts";
+import { readPageAt } from "./attached-database.ts";
 import type { FrameSink } from "./wal-tail.ts";
 
 export interface RecorderOptions {
+  readonly database: AttachedDatabase;
   readonly table: PageTable;
   readonly log: LogWriter;
   readonly epoch: number;
-  readonly pageSizeBytes: number;
   /** Unix ms. */
   readonly clock: () => number;
-  /** Fills in a page as it stands at a commit that enlarged the database without writing the page. */
-  readonly readUnwritten: (pageNumber: PageNumber, at: WalMark, into: Buffer) => void;
 }
 
 /**
@@ -28,6 +28,7 @@ export interface RecorderOptions {
  */
 export class Recorder implements FrameSink {
   private readonly options: RecorderOptions;
+  private readonly pageSizeBytes: number;
   private readonly lockPage: PageNumber;
   private readonly maxPages: number;
   /** Page images from `imagesStart` on; header and page numbers of whatever length go right before them. */
@@ -37,10 +38,10 @@ export class Recorder implements FrameSink {
   private readonly places = new Map<PageNumber, number>();
   private fragmentIndex = 0;
   private commitTimeMs = 0;
-  private isDifference = false;
 
   constructor(options: RecorderOptions) {
-    const { pageSizeBytes } = options;
+    const { pageSizeBytes } = options.database;
+    this.pageSizeBytes = pageSizeBytes;
     this.options = options;
     this.lockPage = lockPage(pageSizeBytes);
     this.maxPages = maxFragmentPages(pageSizeBytes);
@@ -52,25 +53,28 @@ export class Recorder implements FrameSink {
     this.place(pageNumber).set(image);
   }
 
-  /** The pages to come, up to the next commit, are not one transaction but a difference found by comparing pages. */
-  beginDifference(): void {
-    this.isDifference = true;
+  commit(databasePageCount: number, mark: WalMark): void {
+    this.end(databasePageCount, mark, false);
   }
 
-  commit(databasePageCount: number, mark: WalMark): void {
+  /** Ends a record of pages that were found by comparison, not in the WAL: the last fragment says so. */
+  commitDifference(databasePageCount: number, mark: WalMark): void {
+    this.end(databasePageCount, mark, true);
+  }
+
+  private end(databasePageCount: number, mark: WalMark, isDifference: boolean): void {
     this.addUnwritten(databasePageCount, mark);
-    this.appendFragment(databasePageCount, mark);
+    this.appendFragment(databasePageCount, mark, isDifference);
     this.fragmentIndex = 0;
-    this.isDifference = false;
     failpoint("capture.recorded");
   }
 
   /** The place of a page's image in the fragment; a page that comes again takes its own. */
   private place(pageNumber: PageNumber): Buffer {
-    const { pageSizeBytes } = this.options;
+    const { pageSizeBytes } = this;
     let place = this.places.get(pageNumber);
     if (place === undefined) {
-      if (this.places.size === this.maxPages) this.appendFragment(0, NO_MARK);
+      if (this.places.size === this.maxPages) this.appendFragment(0, NO_MARK, false);
       place = this.places.size;
       this.places.set(pageNumber, place);
     }
@@ -83,16 +87,18 @@ export class Recorder implements FrameSink {
    * file all the same, with whatever bytes stood or will stand there.
    */
   private addUnwritten(databasePageCount: number, mark: WalMark): void {
-    const { table } = this.options;
+    const { table, database } = this.options;
     for (let pageNumber = table.pageCount + 1; pageNumber <= databasePageCount; pageNumber++) {
-      if (pageNumber === this.lockPage || this.places.has(pageNumber) || table.get(pageNumber) !== 0n) continue;
-      this.options.readUnwritten(pageNumber, mark, this.place(pageNumber));
+      if (pageNumber === this.lockPage || this.places.has(pageNumber) || table.get(pageNumber) !== 0n)
+        continue;
+      readPageAt(database, pageNumber, mark, this.place(pageNumber));
     }
   }
 
   /** @param databasePageCount 0 in all fragments of a record but the last */
-  private appendFragment(databasePageCount: number, source: WalMark): void {
-    const { table, log, epoch, pageSizeBytes, clock } = this.options;
+  private appendFragment(databasePageCount: number, source: WalMark, isDifference: boolean): void {
+    const { pageSizeBytes } = this;
+    const { table, log, epoch, clock } = this.options;
     if (this.fragmentIndex === 0) this.commitTimeMs = clock();
     const pageNumbers = [...this.places.keys()];
     const checksumBefore = table.checksum;
@@ -114,7 +120,7 @@ export class Recorder implements FrameSink {
         pageSizeBytes,
         databasePageCount,
         fragmentIndex: this.fragmentIndex,
-        isDifference: this.isDifference,
+        isDifference,
         source,
       },
       pageNumbers,

@@ -1,0 +1,188 @@
+import { performance } from "node:perf_hooks";
+import { setImmediate, setTimeout } from "node:timers/promises";
+import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
+import type { ErrorData } from "../shared/errors.ts";
+import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import { hex64 } from "../shared/units.ts";
+import type { Cursor, Txid } from "../shared/units.ts";
+import { isReplaced } from "./attached-database.ts";
+import { SLICE_BYTES } from "./capture.ts";
+import type { Capture } from "./capture.ts";
+import type { CheckpointCycle } from "./checkpoint-cycle.ts";
+import { CommitWatch } from "./commit-watch.ts";
+import type { Snapshots } from "./snapshots.ts";
+
+/** How often checkpoint, retention and the file's identity are looked at. */
+const UPKEEP_MS = 250;
+/** In mode `group`, the least time from one fsync to the next. */
+const GROUP_MS = 5;
+const ERROR_PAUSE_MS = 1000;
+
+export interface CaptureLoopOptions {
+  readonly capture: Capture;
+  readonly cycle: CheckpointCycle;
+  readonly snapshots: Snapshots;
+  readonly isGrouping: boolean;
+  /** Something new is durable. */
+  readonly onHead: (head: NodeHead) => void;
+  /** An error that is being retried; null when it has passed. */
+  readonly onTrouble: (error: ErrorData | null) => void;
+}
+
+/** How the loop ended. */
+export type LoopEnd = "closed" | "replaced";
+
+/**
+ * Captures for as long as it runs: waits for commits, records them, makes them durable, tells of them, and sees to
+ * checkpoints, snapshots and retention in between.
+ */
+export class CaptureLoop {
+  private readonly options: CaptureLoopOptions;
+  private readonly watch: CommitWatch;
+  private readonly durableWaiters: ((error?: TailraceError) => void)[] = [];
+  private isClosing = false;
+  private nextUpkeepMs = 0;
+  private lastSyncMs = 0;
+  private shownTxid: Txid = -1;
+  private needsRecovery = false;
+  private lastError: ErrorData | null = null;
+
+  constructor(options: CaptureLoopOptions) {
+    this.options = options;
+    this.watch = new CommitWatch(options.capture.database.walFile);
+  }
+
+  /** The error that is being retried. */
+  get trouble(): ErrorData | null {
+    return this.lastError;
+  }
+
+  get head(): NodeHead {
+    const { log, meta } = this.options.capture;
+    return {
+      logId: meta.logId,
+      epoch: meta.epoch,
+      pageSizeBytes: meta.pageSizeBytes,
+      txid: log.headTxid,
+      commitTimeMs: log.headCommitTimeMs,
+      databaseChecksum: hex64(log.headChecksum),
+      start: log.start,
+      end: log.durableEnd,
+    };
+  }
+
+  /** Runs until {@link stop}, or until the database file is replaced by another. @throws what cannot be retried */
+  async run(): Promise<LoopEnd> {
+    try {
+      for (;;) {
+        try {
+          const end = await this.turn();
+          if (end !== undefined) return end;
+        } catch (error) {
+          await this.endure(error);
+        }
+      }
+    } finally {
+      this.isClosing = true;
+      this.watch.close();
+      this.answerDurable(0, new TailraceError("closed", "the primary was closed"));
+    }
+  }
+
+  /** All that is committed when this is called, once it is durable in the log. */
+  async durable(): Promise<{ readonly txid: Txid; readonly cursor: Cursor }> {
+    if (this.isClosing) throw new TailraceError("closed", "the primary was closed");
+    await new Promise<void>((resolve, reject) => {
+      this.durableWaiters.push((error) => (error === undefined ? resolve() : reject(error)));
+      this.watch.notify();
+    });
+    const { log } = this.options.capture;
+    return { txid: log.headTxid, cursor: log.durableEnd };
+  }
+
+  snapshot(): Promise<SnapshotInfo> {
+    return this.options.snapshots.take();
+  }
+
+  /** Ends {@link run} after what is committed has been captured. */
+  stop(): void {
+    this.isClosing = true;
+    this.watch.notify();
+  }
+
+  private async turn(): Promise<LoopEnd | undefined> {
+    const { capture, cycle } = this.options;
+    if (this.needsRecovery) capture.recover();
+    this.needsRecovery = false;
+    const isLast = this.isClosing;
+    const waiters = this.durableWaiters.length;
+    const before = capture.log.headTxid;
+    const progress = capture.capture(SLICE_BYTES);
+    if (progress === "missed") await capture.captureDifference();
+    if (capture.log.headTxid !== before) cycle.noteCommit();
+    this.show(progress !== "end" || waiters > 0 || isLast);
+    if (progress !== "end") {
+      await setImmediate();
+      return undefined;
+    }
+    this.answerDurable(waiters);
+    this.recovered();
+    if (isLast) return "closed";
+    if (performance.now() >= this.nextUpkeepMs) {
+      if (isReplaced(capture.database)) return "replaced";
+      this.upkeep();
+    }
+    const untilUpkeepMs = Math.max(1, this.nextUpkeepMs - performance.now());
+    const isPending = capture.log.end !== capture.log.durableEnd;
+    await this.watch.wait(
+      () => capture.hasNews(),
+      isPending ? Math.min(GROUP_MS, untilUpkeepMs) : untilUpkeepMs,
+    );
+    return undefined;
+  }
+
+  /** Makes what is captured durable and tells of it; in mode `group`, only so often unless somebody waits. */
+  private show(isUrgent: boolean): void {
+    const { capture, isGrouping, onHead } = this.options;
+    if (capture.log.headTxid === this.shownTxid) return;
+    const now = performance.now();
+    if (isGrouping && !isUrgent && now - this.lastSyncMs < GROUP_MS) return;
+    capture.sync();
+    this.lastSyncMs = now;
+    this.shownTxid = capture.log.headTxid;
+    onHead(this.head);
+  }
+
+  private answerDurable(count: number, error?: TailraceError): void {
+    const answered = error === undefined ? count : this.durableWaiters.length;
+    for (const answer of this.durableWaiters.splice(0, answered)) answer(error);
+  }
+
+  private upkeep(): void {
+    const { cycle, snapshots } = this.options;
+    this.nextUpkeepMs = performance.now() + UPKEEP_MS;
+    cycle.startIfDue((error) => this.troubled(error));
+    if (snapshots.isDue()) snapshots.take().catch((error: unknown) => this.troubled(error));
+  }
+
+  /** Goes back to the last whole record and waits, where that can help. @throws the error where it cannot */
+  private async endure(error: unknown): Promise<void> {
+    const failure = asTailraceError(error);
+    if (!failure.retryable || this.isClosing) throw failure;
+    this.troubled(failure);
+    this.needsRecovery = true;
+    // The pin stays: what is not captured stays in the WAL.
+    await setTimeout(ERROR_PAUSE_MS);
+  }
+
+  private troubled(error: unknown): void {
+    this.lastError = toErrorData(error);
+    this.options.onTrouble(this.lastError);
+  }
+
+  private recovered(): void {
+    if (this.lastError === null) return;
+    this.lastError = null;
+    this.options.onTrouble(null);
+  }
+}

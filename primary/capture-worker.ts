@@ -1,0 +1,96 @@
+import { parentPort, workerData } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { TailraceError, asTailraceError, assert, toErrorData } from "../shared/errors.ts";
+import type { ErrorData } from "../shared/errors.ts";
+import { answerCalls, emit } from "../shared/rpc.ts";
+import type { EngineEvents, EngineMethods, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { Cursor, Txid } from "../shared/units.ts";
+import type { CaptureOptions } from "./capture-options.ts";
+import { PrimaryEngine } from "./primary-engine.ts";
+
+/** What this thread answers. `start` first, `close` last. */
+export type CaptureMethods = {
+  start: () => Promise<void>;
+  durable: () => Promise<{ txid: Txid; cursor: Cursor }>;
+  status: () => Record<string, unknown>;
+  snapshot: () => Promise<SnapshotInfo>;
+  checkpoint: () => Promise<{ isComplete: boolean }>;
+  close: () => Promise<void>;
+};
+
+export type CaptureEvents = {
+  head: NodeHead;
+  /** A sentence for the user. */
+  message: string;
+  /** An error that is being retried; null when it has passed. */
+  trouble: ErrorData | null;
+  /** The capture has ended by an error. */
+  failed: ErrorData;
+};
+
+/** A message beside the calls: a serving thread's end of a channel. */
+export interface ServePortMessage {
+  readonly kind: "serve-port";
+  readonly port: MessagePort;
+}
+
+assert(parentPort !== null, "the capture runs as a worker");
+const port = parentPort;
+const servePorts = new Set<MessagePort>();
+let engine: PrimaryEngine | undefined;
+let ended: Promise<void> = Promise.resolve();
+let unready: ErrorData | null = null;
+
+function started(): PrimaryEngine {
+  if (engine === undefined)
+    throw new TailraceError("not_ready", "the primary is not open", { retryable: true });
+  return engine;
+}
+
+const methods: CaptureMethods = {
+  async start() {
+    engine = await PrimaryEngine.start(workerData as CaptureOptions, {
+      onHead(head) {
+        emit<CaptureEvents, "head">(port, "head", head);
+        for (const serve of servePorts) emit<EngineEvents, "head">(serve, "head", head);
+      },
+      onTrouble(error) {
+        emit<CaptureEvents, "trouble">(port, "trouble", error);
+      },
+      say(text) {
+        emit<CaptureEvents, "message">(port, "message", text);
+      },
+    });
+    ended = engine.run().catch((error: unknown) => {
+      unready = toErrorData(asTailraceError(error));
+      emit<CaptureEvents, "failed">(port, "failed", unready);
+      for (const serve of servePorts) emit<EngineEvents, "unready">(serve, "unready", unready);
+    });
+  },
+  durable: () => started().durable(),
+  status: () => started().status(),
+  snapshot: () => started().takeSnapshot(),
+  checkpoint: () => started().checkpoint(),
+  async close() {
+    engine?.close();
+    await ended;
+  },
+};
+answerCalls(port, methods);
+
+port.on("message", (message: ServePortMessage | { readonly kind: "call" }) => {
+  if (message.kind === "serve-port") connect(message.port);
+});
+
+function connect(serve: MessagePort): void {
+  const engineMethods: EngineMethods = {
+    status: () => started().status(),
+    snapshot: () => started().latestSnapshot(),
+  };
+  answerCalls(serve, engineMethods);
+  servePorts.add(serve);
+  serve.on("close", () => servePorts.delete(serve));
+  const head = engine?.head;
+  if (head !== undefined) emit<EngineEvents, "head">(serve, "head", head);
+  if (unready !== null) emit<EngineEvents, "unready">(serve, "unready", unready);
+}

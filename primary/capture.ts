@@ -1,0 +1,255 @@
+import { TailraceError } from "../shared/errors.ts";
+import { failpoint } from "../shared/failpoint.ts";
+import { DatabaseView } from "../shared/pages/database-view.ts";
+import type { LogWriter } from "../shared/log/log-writer.ts";
+import type { PageTable } from "../shared/pages/page-table.ts";
+import { isSameMark, judgeWal, markOf } from "../shared/plan/wal-continuity.ts";
+import type { WalIndexHeader } from "../shared/format/wal-index.ts";
+import { isBusy } from "../shared/sqlite/driver.ts";
+import type { PrimaryMeta } from "../shared/storage/meta-file.ts";
+import type { Cursor, Txid } from "../shared/units.ts";
+import type { AttachedDatabase } from "./attached-database.ts";
+import { recordDifference } from "./difference.ts";
+import { establish } from "./establish.ts";
+import type { EstablishOptions } from "./establish.ts";
+import { openPageTable } from "./history.ts";
+import { Pin } from "./pin.ts";
+import { Recorder } from "./recorder.ts";
+import { BrokenWalError, WalTail } from "./wal-tail.ts";
+
+/** Read from the WAL between two looks at what else there is to do. */
+export const SLICE_BYTES: number = 8 << 20;
+
+export type CaptureOptions = Omit<EstablishOptions, "pin">;
+
+/**
+ * - `end`: everything that is committed is recorded.
+ * - `more`: there is more; ask again.
+ * - `missed`: commits may have been missed. {@link Capture.captureDifference} has to come next.
+ */
+export type CaptureProgress = "end" | "more" | "missed";
+
+/** Turns the commits of one database, whoever makes them, into records of one log. */
+export class Capture {
+  readonly database: AttachedDatabase;
+  readonly meta: PrimaryMeta;
+  readonly log: LogWriter;
+  readonly pin: Pin;
+  private readonly options: CaptureOptions;
+  private pageTable: PageTable;
+  private recorder: Recorder;
+  private readonly tail: WalTail;
+  /** Why commits may have been missed; undefined while none were. */
+  private gap: string | undefined;
+  private differences = 0;
+
+  /** Attaches to the database, and brings log and database to one state. @throws what {@link establish} throws */
+  static async open(options: CaptureOptions): Promise<Capture> {
+    const { database } = options;
+    const pin = new Pin(database.driver, database.file, database.index);
+    try {
+      pin.take();
+      const { log, table, meta, mark } = await establish({ ...options, pin });
+      return new Capture(
+        options,
+        pin,
+        log,
+        table,
+        meta,
+        new WalTail(database.walFile, meta.pageSizeBytes, mark),
+      );
+    } catch (error) {
+      pin.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: CaptureOptions,
+    pin: Pin,
+    log: LogWriter,
+    table: PageTable,
+    meta: PrimaryMeta,
+    tail: WalTail,
+  ) {
+    this.options = options;
+    this.database = options.database;
+    this.pin = pin;
+    this.log = log;
+    this.pageTable = table;
+    this.meta = meta;
+    this.tail = tail;
+    this.recorder = this.newRecorder();
+  }
+
+  get table(): PageTable {
+    return this.pageTable;
+  }
+
+  /** Number of differences logged since the start because commits were missed. */
+  get differenceCount(): number {
+    return this.differences;
+  }
+
+  /** Frames of the SQLite WAL that are captured, and those of them that are in the database file. */
+  wal(): { readonly capturedFrames: number; readonly backfilledFrames: number } {
+    const { header, backfill } = this.database.index.read();
+    const isSame = header.salts === this.tail.mark.salts;
+    return { capturedFrames: this.tail.mark.frame, backfilledFrames: isSame ? backfill : 0 };
+  }
+
+  /** Whether there is anything to capture. One small read. */
+  hasNews(): boolean {
+    return this.gap !== undefined || !isSameMark(markOf(this.database.index.read().header), this.tail.mark);
+  }
+
+  /** Whether all that is committed is captured, and in the database file as well. */
+  isCheckpointed(): boolean {
+    const { header, backfill } = this.database.index.read();
+    return isSameMark(markOf(header), this.tail.mark) && backfill >= header.mxFrame;
+  }
+
+  /**
+   * Captures what is committed by now.
+   *
+   * @param budgetBytes about how much to read of the WAL
+   * @throws storage_failed: call {@link recover} before anything else
+   */
+  capture(budgetBytes: number): CaptureProgress {
+    return this.captureTo(this.database.index.read().header, budgetBytes);
+  }
+
+  /** Captures all that is committed by now. @throws as {@link capture} */
+  captureAll(): CaptureProgress {
+    for (;;) {
+      const progress = this.capture(Number.POSITIVE_INFINITY);
+      if (progress !== "more") return progress;
+    }
+  }
+
+  /**
+   * The database at the state that the log and the page table are at too. To be closed by the caller.
+   *
+   * @returns undefined when commits may have been missed
+   */
+  openView(): DatabaseView | undefined {
+    if (this.captureAll() === "missed") return undefined;
+    const view = DatabaseView.open(this.database);
+    try {
+      if (this.captureTo(view.header, Number.POSITIVE_INFINITY) === "end") return view;
+    } catch (error) {
+      view.close();
+      throw error;
+    }
+    view.close();
+    return undefined;
+  }
+
+  /** Makes what is captured durable, and so fit to be shown. */
+  sync(): void {
+    this.log.sync();
+    failpoint("capture.synced");
+  }
+
+  /** Moves the pin to the last captured commit. Everything has just been captured. @returns whether it could */
+  movePin(): boolean {
+    try {
+      this.pin.move(this.tail.mark);
+    } catch (error) {
+      if (!isBusy(this.database.driver, error)) throw error;
+      return false;
+    }
+    failpoint("capture.pin-moved");
+    return true;
+  }
+
+  /** Declares that commits may have been missed. */
+  declareGap(reason: string): void {
+    this.gap ??= reason;
+  }
+
+  /** Compares all pages, and records those that differ as one transaction: what was missed is then no longer missing. */
+  async captureDifference(): Promise<void> {
+    const reason = this.gap ?? "asked for";
+    const view = DatabaseView.open(this.database);
+    try {
+      this.recover();
+      const pages = await recordDifference(view, this.table, this.recorder);
+      this.tail.restartAt(view.mark);
+      this.gap = undefined;
+      this.movePin();
+      this.differences += 1;
+      this.options.say(
+        `commits may have been missed (${reason}); all pages were compared, ` +
+          (pages === 0
+            ? "none differ"
+            : `${pages} differ and are logged as transaction ${this.log.headTxid}`),
+      );
+    } finally {
+      view.close();
+    }
+  }
+
+  /** The database file is known to hold, on disk, the state of that transaction. */
+  markDurable(mark: { readonly txid: Txid; readonly cursor: Cursor }): void {
+    this.sync();
+    // Entries of a transaction that is not in the log yet must not get to the disk.
+    if (!this.tail.isWithinTransaction && this.gap === undefined) this.pageTable.flush(mark);
+  }
+
+  /** After an error: takes log and page table back to the last whole record. */
+  recover(): void {
+    this.log.abandonRecord();
+    this.tail.restartAt(this.tail.mark);
+    this.recorder = this.newRecorder();
+    if (this.table.checksum === this.log.headChecksum) return;
+    this.pageTable.close();
+    const table = openPageTable(this.options.folder, this.log);
+    if (table === undefined) {
+      throw new TailraceError(
+        "damaged",
+        `the page table ${this.options.folder.pageTableFile} cannot be restored`,
+        {
+          hint: "Start again: it is made anew from the database or a snapshot.",
+        },
+      );
+    }
+    this.pageTable = table;
+    this.recorder = this.newRecorder();
+  }
+
+  /** Releases everything but the database, which is the caller's. */
+  close(): void {
+    this.tail.close();
+    this.pageTable.close();
+    this.log.close();
+    this.pin.close();
+  }
+
+  private captureTo(header: WalIndexHeader, budgetBytes: number): CaptureProgress {
+    if (this.gap !== undefined) return "missed";
+    const verdict = judgeWal(this.tail.mark, header, this.pin.mayRestart);
+    if (verdict === "unchanged") return "end";
+    if (verdict === "missed") {
+      this.declareGap("the SQLite WAL was restarted behind Tailrace's back");
+      return "missed";
+    }
+    try {
+      if (verdict === "restarted") this.tail.restartWithin(header);
+      if (!this.tail.read(header, this.recorder, budgetBytes)) return "more";
+    } catch (error) {
+      if (!(error instanceof BrokenWalError)) throw error;
+      this.declareGap(error.message);
+      return "missed";
+    }
+    // A pin that lets the WAL restart serves for one restart; from its first commit on, it would also make each of the
+    // application's own checkpoints sort the whole WAL in vain.
+    if (this.pin.mayRestart) this.movePin();
+    return "end";
+  }
+
+  private newRecorder(): Recorder {
+    const { log, pageTable: table, database, meta } = this;
+    return new Recorder({ database, log, table, epoch: meta.epoch, clock: this.options.clock });
+  }
+}
