@@ -20,7 +20,6 @@ import { TailraceError } from "../shared/errors.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { hashPage } from "../shared/format/page-hash.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
-import { syncFolder } from "../shared/storage/atomic-file.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { syncFolder, writeFileAtomically } from "../shared/storage/atomic-file.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";

@@ -2,32 +2,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { hashPage } from "../shared/format/page-hash.ts";
 import type { StatePoint } from "../shared/format/position.ts";
 import { FragmentReader } from "../shared/log/fragment-reader.ts";
-import { alignedBuffer } from "../shared/format/wal.ts";
 import type { DatabaseView } from "../shared/pages/database-view.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
-import { lockPage } from "../shared/units.ts";
-
-const RUN_BYTES = 1 << 20;
+import { fillTable } from "../shared/pages/scan.ts";
 
 /** Makes the page table that of a view, by reading every page. Gives way to other work after each megabyte. */
 export async function scanInto(table: PageTable, view: DatabaseView): Promise<void> {
-  const { pageSizeBytes, pageCount } = view;
-  const lock = lockPage(pageSizeBytes);
-  const pagesPerRun = RUN_BYTES / pageSizeBytes;
-  const buffer = alignedBuffer(RUN_BYTES);
-  for (let first = 1; first <= pageCount; first += pagesPerRun) {
-    const count = Math.min(pagesPerRun, pageCount - first + 1);
-    const run = buffer.subarray(0, count * pageSizeBytes);
-    view.readRun(first, count, run);
-    for (let index = 0; index < count; index++) {
-      const page = first + index;
-      const image = run.subarray(index * pageSizeBytes, (index + 1) * pageSizeBytes);
-      const hash = page === lock ? 0n : hashPage(page, image);
-      if (table.get(page) !== hash) table.set(page, hash);
-    }
-    await turn();
-  }
-  table.resize(pageCount);
+  for (const _ of fillTable(table, view)) await turn();
 }
 
 /**

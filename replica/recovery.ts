@@ -1,4 +1,6 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { TailraceError } from "../shared/errors.ts";
+import { compareCursors, formatCursor } from "../shared/format/cursor.ts";
 import { samePoint } from "../shared/format/position.ts";
 import type { Position, StatePoint } from "../shared/format/position.ts";
 import type { WalIndexHeader } from "../shared/format/wal-index.ts";
@@ -53,7 +55,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { isTrusted, isPowerLoss } = circumstances;
   const isPublished = !samePoint(position.applied, position.intent) && isSameWal(found, position.intended);
   const base = isPowerLoss ? position.floor : isPublished ? position.intent : position.applied;
+  if (compareCursors(copy.start, base.cursor) > 0) throw unreachable(base, copy);
   const goal = isPowerLoss ? lastWholeRecord(copy, files, position) : position.intent;
+  if (goal.txid > base.txid && compareCursors(copy.end, goal.cursor) < 0) throw unreachable(goal, copy);
   if (isPowerLoss) report("the machine went down: every page of the replica is checked");
 
   let table = await openTable(files, base);
@@ -80,7 +84,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     if (goal.txid > base.txid) {
       const { commitTimeMs, epoch } = position;
       const batch = { from: base, to: goal, records: goal.txid - base.txid, commitTimeMs, epoch };
-      for (const _ of applier.apply({ ...batch, pages: undefined, images: Buffer.alloc(0) }));
+      for (const _ of applier.apply({ ...batch, pages: undefined, images: Buffer.alloc(0) })) await turn();
       report(`put back what was under way: transactions ${base.txid + 1} to ${goal.txid}`);
     }
     if (isPowerLoss || (table.checksum !== goal.checksum && !isScanned)) await scan(database, table);
@@ -163,6 +167,14 @@ function lastWholeRecord(copy: LogCopy, { logFolder }: ReplicaFiles, position: P
   }
   copy.truncate(last.cursor);
   return last;
+}
+
+function unreachable({ txid }: StatePoint, { start, end }: LogCopy): TailraceError {
+  return new TailraceError(
+    "diverged",
+    `the log copy (${formatCursor(start)} to ${formatCursor(end)}) does not have what follows transaction ${txid}`,
+    { hint: "The replica compares its pages with the primary's and fetches those that differ." },
+  );
 }
 
 function diverged(state: StatePoint, { checksum }: PageTable): TailraceError {

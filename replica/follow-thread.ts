@@ -1,0 +1,158 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
+import { RpcClient } from "../shared/rpc.ts";
+import { workerUrl } from "../shared/threads.ts";
+import type { Txid } from "../shared/units.ts";
+import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
+
+export type { FollowOptions } from "./follow-options.ts";
+
+/** For {@link FollowThread.sync} and {@link FollowThread.waitFor} where the caller names no limit. */
+export const DEFAULT_TIMEOUT_MS = 60_000;
+
+export interface FollowThreadEvents {
+  /** Readers of the file see this transaction. */
+  readonly applied: { readonly txid: Txid };
+  /** The follow machine's state, as in status. */
+  readonly state: string;
+  /** For people. */
+  readonly message: string;
+  /** Only a human can help: following has ended, the file stays as it is. */
+  readonly failed: TailraceError;
+}
+
+type Listeners = { [K in keyof FollowThreadEvents]: Set<(event: FollowThreadEvents[K]) => void> };
+
+/**
+ * Starts to follow, in a thread of its own.
+ *
+ * @returns once the replica's own files are open; the network has not been touched then
+ * @throws unrelated_database, data_folder_in_use, folder_missing, unsupported_file_system, read_only, driver_unavailable,
+ * invalid_configuration, unknown_version, storage_failed
+ */
+export async function startFollowing(options: FollowOptions): Promise<FollowThread> {
+  return await FollowThread.start(options);
+}
+
+/** The user's side of a replica's thread. */
+export class FollowThread {
+  /** Resolves once the database exists, is proven to be at a state, and can be read. Rejects if that will never be. */
+  readonly ready: Promise<void>;
+  private readonly worker: Worker;
+  private readonly calls: RpcClient<FollowMethods, FollowEvents>;
+  private readonly exited: Promise<void>;
+  private readonly listeners: Listeners = {
+    applied: new Set(),
+    state: new Set(),
+    message: new Set(),
+    failed: new Set(),
+  };
+  private failure: TailraceError | undefined;
+  private closing: Promise<void> | undefined;
+
+  private constructor(worker: Worker) {
+    this.worker = worker;
+    this.calls = new RpcClient(worker);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.ready = promise;
+    // Whoever does not wait for it learns of a failure by the event.
+    promise.catch(() => undefined);
+    this.calls.on("ready", () => resolve());
+    this.calls.on("applied", (event) => this.announce("applied", event));
+    this.calls.on("state", (event) => this.announce("state", event));
+    this.calls.on("message", (event) => this.announce("message", event));
+    const fail = (error: TailraceError): void => {
+      this.failure ??= error;
+      reject(error);
+      this.announce("failed", error);
+    };
+    this.calls.on("failed", (error) => fail(fromErrorData(error)));
+    worker.on("error", (error) => fail(asTailraceError(error)));
+    this.exited = once(worker, "exit").then(() => {
+      const gone = new TailraceError("closed", "the replica was closed");
+      this.calls.fail(gone);
+      reject(gone);
+    });
+  }
+
+  static async start(options: FollowOptions): Promise<FollowThread> {
+    const worker = new Worker(workerUrl("./follow-worker", import.meta.url), {
+      name: "tailrace follow",
+      workerData: options,
+      // The end of the thread must close no descriptor: that would drop the process's locks (held-files.ts).
+      trackUnmanagedFds: false,
+    });
+    const thread = new FollowThread(worker);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        thread.calls.on("opened", (error) => (error === null ? resolve() : reject(fromErrorData(error))));
+        thread.ready.catch(reject);
+      });
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+    return thread;
+  }
+
+  /** A listener for `failed` that comes too late is told at once. */
+  on<K extends keyof FollowThreadEvents>(name: K, listener: (event: FollowThreadEvents[K]) => void): void {
+    (this.listeners[name] as Set<(event: FollowThreadEvents[K]) => void>).add(listener);
+    const { failure } = this;
+    if (name === "failed" && failure !== undefined)
+      queueMicrotask(() => listener(failure as FollowThreadEvents[K]));
+  }
+
+  /**
+   * Catches up with the primary's head as of now.
+   *
+   * @returns what readers of the file see at least
+   * @throws timeout, unreachable, closed, and whatever has stopped the replica
+   */
+  sync({ timeoutMs = DEFAULT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<Txid> {
+    return this.calls.call("sync", timeoutMs);
+  }
+
+  /** Waits until readers of the file see a transaction. @throws timeout, closed, and whatever has stopped the replica */
+  waitFor(
+    txid: Txid,
+    { timeoutMs = DEFAULT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+  ): Promise<void> {
+    return this.calls.call("waitFor", { txid, timeoutMs });
+  }
+
+  /** The engine's part of the status document. */
+  status(): Promise<Record<string, unknown>> {
+    return this.calls.call("status");
+  }
+
+  /** Makes the replica answer a serving thread, as its engine (shared/serve/engine.ts). */
+  connectServe(enginePort: MessagePort): Promise<void> {
+    this.worker.postMessage({ kind: "connect-serve", port: enginePort }, [enginePort]);
+    return Promise.resolve();
+  }
+
+  /** Ends following; database and data folder are left in order. */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    try {
+      await this.calls.call("close");
+    } catch (error) {
+      // A thread that is gone has nothing left to close.
+      if (asTailraceError(error).code !== "closed") throw error;
+    } finally {
+      await this.worker.terminate();
+      await this.exited;
+    }
+  }
+
+  private announce<K extends keyof FollowThreadEvents>(name: K, event: FollowThreadEvents[K]): void {
+    for (const listener of this.listeners[name]) listener(event);
+  }
+}

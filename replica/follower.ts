@@ -1,0 +1,469 @@
+import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
+import type { ErrorData } from "../shared/errors.ts";
+import { formatCursor } from "../shared/format/cursor.ts";
+import type { Position } from "../shared/format/position.ts";
+import { pauseMs } from "../shared/plan/backoff.ts";
+import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
+import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../shared/plan/follow-state.ts";
+import { hex64 } from "../shared/units.ts";
+import type { Txid } from "../shared/units.ts";
+import { PeerError } from "./answers.ts";
+import type { LocalReplica } from "./local-replica.ts";
+import { LONG_POLL_MS, MAX_CHUNK_BYTES } from "./receiver.ts";
+import type { PeerHead, Receiver } from "./receiver.ts";
+import type { SnapshotClient } from "./snapshot-client.ts";
+
+/** Received and not applied: beyond it the primary is not asked for more. */
+const MAX_BACKLOG_BYTES = 256 << 20;
+/** Between two looks at the file's place and at the WAL while nothing comes. */
+const TEND_EVERY_MS = 1000;
+/** Another writer has the lock: the first pause, and the longest. */
+const BUSY_PAUSE_MS = 5;
+const MAX_BUSY_PAUSE_MS = 200;
+
+export interface FollowerOptions {
+  readonly local: LocalReplica;
+  /** What has to be done first. */
+  readonly work: Work;
+  readonly receiver: Receiver;
+  readonly client: SnapshotClient;
+  readonly source: string;
+  readonly replicaId: string;
+  readonly file: string;
+  readonly onForeignWrite: "stop" | "resync";
+  /** Unix ms, for status. */
+  readonly wallMs: () => number;
+  readonly random: () => number;
+  /** Resolves early when the signal says so; never rejects. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly events: FollowerEvents;
+}
+
+export interface FollowerEvents {
+  /** The database exists, is proven to be at a state, and can be read. Once. */
+  ready(): void;
+  /** What was received up to here is as durable as it has to be, and applied as far as `position` says. */
+  settled(position: Position): void;
+  state(state: string): void;
+  message(text: string): void;
+  /** Only a human can help. */
+  failed(error: TailraceError): void;
+}
+
+interface Interruption {
+  readonly error: TailraceError;
+  readonly remedy?: Remedy;
+}
+
+interface Waiter {
+  readonly txid: Txid;
+  readonly resolve: () => void;
+  readonly reject: (error: TailraceError) => void;
+}
+
+/**
+ * Follows a primary: carries out the effects of the follow machine, one at a time, and feeds it what came of them.
+ * Received chunks are applied beside that: at once when they are small, in slices when they are many.
+ */
+export class Follower {
+  private readonly options: FollowerOptions;
+  private readonly closing = new AbortController();
+  private machine: FollowMachine = START;
+  private finished: Promise<void> | undefined;
+  private applying: Promise<void> | undefined;
+  private isResting = false;
+  private interruption: Interruption | undefined;
+  private request: AbortController | undefined;
+  private tending: NodeJS.Timeout | undefined;
+  private readonly waiters = new Set<Waiter>();
+  private isReady = false;
+  private hasMet = false;
+  /** When the last failure came, the database was here. */
+  private txidAtFailure: Txid = -1;
+  private head: PeerHead | undefined;
+  private lastContactMs: number | null = null;
+  private nextTryMs: number | null = null;
+  private lastError: (ErrorData & { readonly timeMs: number }) | null = null;
+  private blockedBy: ErrorData | null = null;
+  private retries = 0;
+  private resyncs = 0;
+  private bootstraps = 0;
+  private progress: Record<string, number> | null = null;
+  private retryAfterMs = 0;
+
+  constructor(options: FollowerOptions) {
+    this.options = options;
+  }
+
+  /** Begins. Everything after is told by the events. */
+  start(): void {
+    this.tending = setInterval(() => void this.tend(), TEND_EVERY_MS);
+    this.finished = this.run();
+  }
+
+  /** To be called by the local replica after each commit. */
+  applied({ applied }: Position): void {
+    for (const waiter of this.waiters) if (applied.txid >= waiter.txid) waiter.resolve();
+  }
+
+  /** @throws timeout, closed, and whatever has stopped the replica */
+  async waitFor(txid: Txid, timeoutMs: number): Promise<void> {
+    const timer = new AbortController();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const waiter: Waiter = { txid, resolve, reject };
+        this.waiters.add(waiter);
+        timer.signal.addEventListener("abort", () => this.waiters.delete(waiter), { once: true });
+        void this.options.sleep(timeoutMs, timer.signal).then(() => {
+          const position = this.appliedTxid ?? "none";
+          reject(
+            new TailraceError(
+              "timeout",
+              `transaction ${txid} is not here after ${timeoutMs} ms; at ${position}`,
+              {
+                retryable: true,
+              },
+            ),
+          );
+        });
+        if ((this.appliedTxid ?? -1) >= txid && this.options.local.isReadable) resolve();
+        else if (this.machine.state === "stopped" || this.closing.signal.aborted) reject(this.endError());
+      });
+    } finally {
+      timer.abort();
+    }
+  }
+
+  /** Catches up with the primary's head as of now. @throws unreachable and the like; what {@link waitFor} throws */
+  async sync(timeoutMs: number): Promise<Txid> {
+    // Until the first landing there is no place in the log to ask from.
+    await this.waitFor(0, timeoutMs);
+    const { local, receiver } = this.options;
+    const { position } = local;
+    const cursor = local.received ?? position!.applied.cursor;
+    const { logId, epoch, applied } = position!;
+    const request = { cursor, logId, epoch, appliedTxid: applied.txid, maxBytes: 1, waitMs: 0 };
+    const { head } = await receiver.fetch({ ...request, signal: this.closing.signal });
+    await this.waitFor(head.txid, timeoutMs);
+    return Math.max(head.txid, this.appliedTxid ?? 0);
+  }
+
+  status(): Record<string, unknown> {
+    const { local, source, replicaId, file, wallMs } = this.options;
+    const { position, received, logStart } = local;
+    const { head, machine } = this;
+    const lagTransactions =
+      head === undefined || position === undefined ? null : Math.max(0, head.txid - position.applied.txid);
+    const behindSinceMs = lagTransactions === 0 ? null : (head?.commitTimeMs ?? null);
+    return {
+      role: "replica",
+      id: replicaId,
+      source,
+      state: machine.state,
+      database: {
+        file,
+        isReadable: local.isReadable,
+        pageSizeBytes: position?.pageSizeBytes ?? null,
+        pageCount: position?.applied.pageCount ?? null,
+      },
+      log:
+        position === undefined
+          ? null
+          : {
+              id: position.logId,
+              epoch: position.epoch,
+              start: logStart === undefined ? null : formatCursor(logStart),
+              end: received === undefined ? null : formatCursor(received),
+            },
+      position:
+        position === undefined
+          ? null
+          : {
+              txid: position.applied.txid,
+              cursor: formatCursor(position.applied.cursor),
+              databaseChecksum: hex64(position.applied.checksum),
+              commitTimeMs: position.commitTimeMs || null,
+            },
+      lag: {
+        transactions: lagTransactions,
+        bytes: head === undefined ? null : local.backlogBytes,
+        milliseconds: lagTransactions === 0 ? 0 : behindSinceMs === null ? null : wallMs() - behindSinceMs,
+      },
+      receiver: {
+        state: this.receiverState(),
+        cursor: received === undefined ? null : formatCursor(received),
+        primaryTxid: head?.txid ?? null,
+        lastContactMs: this.lastContactMs,
+        failures: machine.failures,
+        retries: this.retries,
+        nextTryMs: this.nextTryMs,
+      },
+      applier: {
+        state: this.applierState(),
+        backlogBytes: local.backlogBytes,
+        blockedBy: this.blockedBy,
+      },
+      wal: local.walStatus ?? null,
+      bootstraps: this.bootstraps,
+      resyncs: this.resyncs,
+      progress: this.progress,
+      lastError: this.lastError,
+    };
+  }
+
+  /** Ends following, and leaves the replica's files in order. */
+  async close(): Promise<void> {
+    if (!this.closing.signal.aborted) {
+      clearInterval(this.tending);
+      this.closing.abort(new TailraceError("closed", "the replica is closing"));
+      this.rejectWaiters(this.endError());
+    }
+    await this.finished;
+  }
+
+  private async run(): Promise<void> {
+    const { local, work } = this.options;
+    try {
+      this.machine = START;
+      let event: FollowEvent = { type: "opened", work };
+      for (;;) {
+        const { machine, effect } = step(
+          this.machine,
+          this.closing.signal.aborted ? { type: "close" } : event,
+        );
+        if (machine.state !== this.machine.state) this.options.events.state(machine.state);
+        this.machine = machine;
+        if (machine.state === "closed") break;
+        event = await this.perform(effect);
+      }
+    } finally {
+      await this.rest();
+      await local.close();
+    }
+  }
+
+  private async perform(effect: FollowEffect): Promise<FollowEvent> {
+    this.request = new AbortController();
+    try {
+      switch (effect) {
+        case "receive":
+          return await this.receive(AbortSignal.any([this.closing.signal, this.request.signal]));
+        case "bootstrap":
+        case "resync":
+          await this.rest();
+          await this.land(effect);
+          return { type: "landed" };
+        case "pause":
+          await this.pause();
+          return { type: "pause-over" };
+        case "stop":
+        case "none":
+          await new Promise<void>((resolve) =>
+            this.closing.signal.addEventListener("abort", () => resolve()),
+          );
+          return { type: "close" };
+      }
+    } catch (thrown) {
+      return this.failure(thrown);
+    } finally {
+      this.request = undefined;
+      this.progress = null;
+    }
+  }
+
+  private async receive(signal: AbortSignal): Promise<FollowEvent> {
+    const { local, receiver, events } = this.options;
+    await this.stand();
+    this.throwInterruption();
+    // What was received before a failure may still wait to be applied.
+    this.apply();
+    while (local.backlogBytes > MAX_BACKLOG_BYTES && this.applying !== undefined) await this.applying;
+    this.throwInterruption();
+    const position = local.position!;
+    const chunk = await receiver.fetch({
+      cursor: local.received!,
+      logId: position.logId,
+      epoch: position.epoch,
+      appliedTxid: position.applied.txid,
+      maxBytes: MAX_CHUNK_BYTES,
+      waitMs: LONG_POLL_MS,
+      signal,
+    });
+    this.met();
+    this.head = chunk.head;
+    this.throwInterruption();
+    local.receive(chunk);
+    this.apply();
+    local.syncReceived();
+    this.throwInterruption();
+    const { applied } = local.position!;
+    events.settled(local.position!);
+    const isCaughtUp = chunk.isEof && applied.txid >= chunk.head.txid;
+    return {
+      type: "received",
+      isEof: chunk.isEof,
+      isProgress: isCaughtUp || applied.txid > this.txidAtFailure,
+    };
+  }
+
+  private async stand(): Promise<void> {
+    const { local, events } = this.options;
+    await local.stand();
+    if (this.isReady) return;
+    this.isReady = true;
+    this.applied(local.position!);
+    events.ready();
+  }
+
+  private async land(kind: "bootstrap" | "resync"): Promise<void> {
+    const { local, client, source, events } = this.options;
+    const { signal } = this.closing;
+    if (kind === "bootstrap") {
+      events.message(`fetching a snapshot from ${source}`);
+      const onProgress = (doneBytes: number, totalBytes: number): void => {
+        this.progress = { doneBytes, totalBytes };
+      };
+      await local.bootstrap(client, onProgress, signal);
+      this.bootstraps += 1;
+      events.message(`the snapshot is here: transaction ${local.position!.applied.txid}`);
+    } else {
+      const onProgress = (fetchedPages: number): void => {
+        this.progress = { fetchedPages };
+      };
+      const fetchedPages = await local.resync(client, onProgress, signal);
+      this.resyncs += 1;
+      events.message(
+        `resync: ${fetchedPages} pages differed; at transaction ${local.position!.applied.txid}`,
+      );
+    }
+    this.met();
+    await this.stand();
+    this.applied(local.position!);
+    events.settled(local.position!);
+  }
+
+  /** Applies what is there, beside everything else. A small batch is in the database when this returns. */
+  private apply(): void {
+    this.applying ??= this.drain().finally(() => {
+      this.applying = undefined;
+    });
+  }
+
+  private async drain(): Promise<void> {
+    const { local, events, sleep } = this.options;
+    let busy = 0;
+    while (!this.isResting && !this.closing.signal.aborted) {
+      try {
+        const hasApplied = await local.applyNext();
+        this.blockedBy = null;
+        busy = 0;
+        if (!hasApplied) return;
+        if (local.backlogBytes === 0) events.settled(local.position!);
+      } catch (thrown) {
+        const error = asTailraceError(thrown);
+        if (error.code !== "database_busy") return this.interrupt({ error });
+        this.blockedBy = toErrorData(error);
+        await sleep(Math.min(BUSY_PAUSE_MS * 2 ** busy++, MAX_BUSY_PAUSE_MS), this.closing.signal);
+      }
+    }
+  }
+
+  /** Lets the applier come to a stop between two batches. */
+  private async rest(): Promise<void> {
+    this.isResting = true;
+    await this.applying;
+    this.isResting = false;
+  }
+
+  /** Something beside the receiver has failed: it shows at the receiver's next step, which is now. */
+  private interrupt(interruption: Interruption): void {
+    this.interruption = interruption;
+    this.request?.abort(interruption.error);
+  }
+
+  private throwInterruption(): void {
+    if (this.interruption !== undefined) throw this.interruption.error;
+  }
+
+  private async tend(): Promise<void> {
+    const { local, file } = this.options;
+    if (this.applying !== undefined || this.request === undefined || this.machine.work !== "receive") return;
+    try {
+      if ((await local.tend()) === "here") return;
+      const error = new TailraceError("storage_failed", `${file} is gone`, { retryable: true });
+      this.interrupt({ error, remedy: "bootstrap" });
+    } catch (thrown) {
+      this.interrupt({ error: asTailraceError(thrown) });
+    }
+  }
+
+  private async pause(): Promise<void> {
+    const ms = pauseMs(this.machine.failures, this.options.random(), this.retryAfterMs);
+    this.nextTryMs = this.options.wallMs() + ms;
+    this.retries += 1;
+    await this.options.sleep(ms, this.closing.signal);
+    this.nextTryMs = null;
+  }
+
+  private async failure(thrown: unknown): Promise<FollowEvent> {
+    if (this.closing.signal.aborted) return { type: "close" };
+    const { interruption } = this;
+    this.interruption = undefined;
+    const error = interruption?.error ?? asTailraceError(thrown);
+    const { onForeignWrite, events, local, wallMs } = this.options;
+    const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
+    const isNews = this.lastError?.code !== error.code || this.machine.failures === 0;
+    this.lastError = { ...toErrorData(error), timeMs: wallMs() };
+    this.txidAtFailure = local.position?.applied.txid ?? -1;
+    this.retryAfterMs = error instanceof PeerError ? error.retryAfterMs : 0;
+    if (remedy === "bootstrap") await this.rest().then(() => local.letGo());
+    if (remedy === "stop") {
+      this.rejectWaiters(error);
+      events.failed(error);
+    } else if (isNews) {
+      events.message(`${error.code}: ${error.message} (${NEXT[remedy]})`);
+    }
+    return { type: "failed", remedy };
+  }
+
+  private met(): void {
+    this.hasMet = true;
+    this.lastContactMs = this.options.wallMs();
+  }
+
+  private rejectWaiters(error: TailraceError): void {
+    for (const waiter of this.waiters) waiter.reject(error);
+  }
+
+  private endError(): TailraceError {
+    return this.closing.signal.aborted
+      ? new TailraceError("closed", "the replica was closed")
+      : new TailraceError("not_ready", `the replica has stopped: ${this.lastError?.message ?? "unknown"}`);
+  }
+
+  private get appliedTxid(): Txid | undefined {
+    return this.isReady ? this.options.local.position?.applied.txid : undefined;
+  }
+
+  private receiverState(): string {
+    const { state, work } = this.machine;
+    return state === "catching-up" || state === "following"
+      ? "receiving"
+      : state === "pausing"
+        ? `pausing-${work}`
+        : state;
+  }
+
+  private applierState(): string {
+    if (this.machine.state === "stopped") return "stopped";
+    if (this.blockedBy !== null) return "blocked";
+    return this.applying === undefined ? "idle" : "applying";
+  }
+}
+
+const NEXT: Record<Remedy, string> = {
+  retry: "trying again",
+  resync: "comparing pages with the primary",
+  bootstrap: "fetching a snapshot",
+  stop: "stopped",
+};

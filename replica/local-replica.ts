@@ -1,0 +1,350 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
+import { failpoint } from "../shared/failpoint.ts";
+import { NO_MARK } from "../shared/format/position.ts";
+import type { Position } from "../shared/format/position.ts";
+import { LogCopy } from "../shared/log/log-copy.ts";
+import type { PageTable } from "../shared/pages/page-table.ts";
+import { compareCursors } from "../shared/format/cursor.ts";
+import type { Work } from "../shared/plan/follow-state.ts";
+import type { Driver } from "../shared/sqlite/driver.ts";
+import type { Cursor } from "../shared/units.ts";
+import type { Applier } from "./applier.ts";
+import { BatchReader } from "./batch.ts";
+import type { Batch } from "./batch.ts";
+import { downloadSnapshot, publishImage, unrelatedDatabase } from "./bootstrap.ts";
+import { PositionFile, isSameFile, stampOf } from "./position-file.ts";
+import type { Chunk } from "./receiver.ts";
+import { recover } from "./recovery.ts";
+import { ReplicaDatabase } from "./replica-database.ts";
+import { replicaFiles } from "./replica-files.ts";
+import type { ReplicaFiles } from "./replica-files.ts";
+import { landed, resync } from "./resync.ts";
+import type { SnapshotClient } from "./snapshot-client.ts";
+import { WalCare } from "./wal-care.ts";
+import type { WalStatus } from "./wal-care.ts";
+
+export interface LocalReplicaOptions {
+  readonly file: string;
+  readonly dataDir: string;
+  readonly driver: Driver;
+  /** Whether received bytes are on the disk before more are asked for. */
+  readonly isDurable: boolean;
+  readonly nowMs: () => number;
+  readonly report: (message: string) => void;
+  /** After each commit. */
+  readonly onApplied: (position: Position) => void;
+}
+
+const USUAL_SEGMENT_BYTES = 64 << 20;
+
+/** What exists only while the database is proven to be at its position. */
+interface Standing {
+  readonly applier: Applier;
+  readonly table: PageTable;
+  readonly batches: BatchReader;
+  readonly care: WalCare;
+}
+
+/**
+ * All that a replica has on its own disk: database, position, page table, log copy. Knows how each is brought into
+ * order, and nothing of the network's moods. Its owner calls one thing at a time.
+ *
+ * After any failure of {@link applyNext} the standing is given up; {@link stand} proves it anew.
+ */
+export class LocalReplica {
+  readonly files: ReplicaFiles;
+  private readonly options: LocalReplicaOptions;
+  private readonly positionFile: PositionFile;
+  private copy: LogCopy | undefined;
+  private database: ReplicaDatabase | undefined;
+  private standing: Standing | undefined;
+  /** Gathered, and to be tried again: another writer had the lock. */
+  private pending: Batch | undefined;
+  private wasRunning = false;
+
+  private constructor(options: LocalReplicaOptions, files: ReplicaFiles, positionFile: PositionFile) {
+    this.options = options;
+    this.files = files;
+    this.positionFile = positionFile;
+  }
+
+  /**
+   * Opens what there is. The data folder exists, and is held by the caller.
+   *
+   * @returns with it, what has to be done first
+   * @throws unrelated_database, and nothing is changed; unknown_version, storage_failed
+   */
+  static open(options: LocalReplicaOptions): { readonly replica: LocalReplica; readonly work: Work } {
+    const files = replicaFiles(options.dataDir);
+    assertOwn(options.file, files);
+    const replica = new LocalReplica(options, files, openPosition(files, options.report));
+    try {
+      return { replica, work: replica.firstWork() };
+    } catch (error) {
+      replica.positionFile.close();
+      throw error;
+    }
+  }
+
+  /** Where the replica is; undefined before the first bootstrap. */
+  get position(): Position | undefined {
+    return this.standing?.applier.position ?? this.positionFile.position;
+  }
+
+  /** Whether a database stands at the path and can be read, however old. */
+  get isReadable(): boolean {
+    return this.database !== undefined;
+  }
+
+  /** Where the primary is to be asked to go on; undefined while there is no standing. */
+  get received(): Cursor | undefined {
+    return this.standing === undefined ? undefined : this.copy?.end;
+  }
+
+  get logStart(): Cursor | undefined {
+    return this.copy?.start;
+  }
+
+  /** Bytes received and not applied; an estimate where they lie in several segments. */
+  get backlogBytes(): number {
+    const end = this.received;
+    const applied = this.standing?.applier.position.applied.cursor;
+    if (end === undefined || applied === undefined) return 0;
+    return Math.max(0, (end.segment - applied.segment) * USUAL_SEGMENT_BYTES + end.offset - applied.offset);
+  }
+
+  get walStatus(): WalStatus | undefined {
+    return this.standing?.care.status;
+  }
+
+  /** The open database, for a snapshot of it. */
+  get open(): ReplicaDatabase | undefined {
+    return this.database;
+  }
+
+  /** Downloads and publishes the primary's snapshot. @throws as {@link downloadSnapshot} and {@link publishImage} */
+  async bootstrap(
+    client: SnapshotClient,
+    onProgress: (doneBytes: number, totalBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { file } = this.options;
+    const { bootstrapPart } = this.files;
+    await this.letGo();
+    const head = await downloadSnapshot({ client, files: this.files, onProgress, signal });
+    // Written down first: whoever finds the file later knows by its inode that it is ours.
+    this.positionFile.write({ ...landed(head, NO_MARK, bootstrapPart), phase: "published" }, true);
+    publishImage(file, this.files);
+    this.copy?.close();
+    this.copy = undefined;
+    rmSync(this.files.logFolder, { recursive: true, force: true });
+    this.positionFile.write({ ...landed(head, NO_MARK, file), isStamped: true }, true);
+    await this.stand();
+  }
+
+  /** Makes the replica equal to the primary's snapshot, whatever it is now. @throws as {@link resync} */
+  async resync(
+    client: SnapshotClient,
+    onProgress: (fetchedPages: number) => void,
+    signal: AbortSignal,
+  ): Promise<number> {
+    await this.fall();
+    const database = this.openDatabase();
+    const copy = this.openAnyCopy();
+    const { files, positionFile } = this;
+    const { fetchedPages } = await resync({
+      client,
+      database,
+      files,
+      positionFile,
+      copy,
+      onProgress,
+      signal,
+    });
+    // What was read page by page a moment ago need not be read again.
+    this.wasRunning = true;
+    await this.stand();
+    return fetchedPages;
+  }
+
+  /** Proves that database and position agree, once; from then on chunks can be received and applied. */
+  async stand(): Promise<void> {
+    if (this.standing !== undefined) return;
+    const { files, positionFile, options, wasRunning: isRunning } = this;
+    const { report, nowMs, file } = options;
+    const isOther = !isSameFile(stampOf(file), this.positionFile.position?.stamp ?? stampOf(file));
+    try {
+      const database = this.openDatabase();
+      const copy = this.openCopy();
+      const { applier, table } = await recover({ database, files, positionFile, copy, isRunning, report });
+      this.wasRunning = true;
+      const { applied, epoch, pageSizeBytes } = applier.position;
+      trim(copy, applied.cursor);
+      const batches = new BatchReader({
+        folder: files.logFolder,
+        pageSizeBytes,
+        start: applied,
+        epoch,
+        end: () => copy.end,
+      });
+      const care = new WalCare({ database, applier, table, copy, nowMs });
+      this.standing = { applier, table, batches, care };
+    } catch (error) {
+      // Another file than the one that was bootstrapped, with other contents: not ours to heal.
+      const { code } = asTailraceError(error);
+      if (isOther && ["foreign_write", "diverged", "not_a_database", "invalid_request"].includes(code)) {
+        await this.letGo();
+        throw unrelatedDatabase(file);
+      }
+      throw error;
+    }
+  }
+
+  /** Stores a verified chunk. @throws storage_failed */
+  receive(chunk: Chunk): void {
+    this.copy!.append(chunk.from, chunk.bytes, chunk.next);
+    failpoint("receive.chunk-written");
+  }
+
+  /** Makes what was received durable, as far as it has to be before it is vouched for by asking for more. */
+  syncReceived(): void {
+    if (this.options.isDurable) this.copy!.sync();
+  }
+
+  /**
+   * Applies one batch of what was received. Gives way to other work about every millisecond, but a small batch is
+   * applied without a pause.
+   *
+   * @returns false when nothing whole is left to apply
+   * @throws database_busy (nothing has happened); diverged, foreign_write, damaged, storage_failed: the standing is lost
+   */
+  async applyNext(): Promise<boolean> {
+    const { standing } = this;
+    if (standing === undefined) return false;
+    try {
+      const batch = this.pending ?? standing.batches.next();
+      this.pending = batch;
+      if (batch === undefined) return false;
+      for (const _ of standing.applier.apply(batch)) await turn();
+      this.pending = undefined;
+      standing.care.committed();
+      this.options.onApplied(standing.applier.position);
+      await standing.care.tend();
+      return true;
+    } catch (error) {
+      if (asTailraceError(error).code !== "database_busy" || !standing.applier.isExact) await this.fall();
+      throw error;
+    }
+  }
+  /** What is due while nothing comes. @throws foreign_write, unrelated_database; "gone" is the caller's to act on */
+  async tend(): Promise<"here" | "gone"> {
+    const place = this.database?.standing() ?? "here";
+    if (place === "replaced") throw unrelatedDatabase(this.options.file);
+    if (place === "here") await this.standing?.care.tend();
+    return place;
+  }
+
+  /** Gives up the standing and the database: its file is gone, or this is the end. */
+  async letGo(): Promise<void> {
+    await this.fall();
+    const { database } = this;
+    this.database = undefined;
+    this.wasRunning = false;
+    await database?.close();
+  }
+
+  async close(): Promise<void> {
+    const { standing, database } = this;
+    const isHere = database?.standing() === "here";
+    if (standing !== undefined && isHere) await standing.care.finish().catch(() => undefined);
+    const position = standing?.applier.isExact === true ? standing.applier.position : undefined;
+    await this.letGo();
+    if (position !== undefined && isHere) {
+      this.positionFile.write({ ...position, isClean: true, stamp: stampOf(this.options.file) }, true);
+    }
+    this.copy?.close();
+    this.positionFile.close();
+  }
+
+  private async fall(): Promise<void> {
+    const { standing } = this;
+    this.standing = undefined;
+    this.pending = undefined;
+    await standing?.care.settle();
+    standing?.batches.close();
+    standing?.table.close();
+  }
+
+  private firstWork(): Work {
+    const { file, report } = this.options;
+    const { position } = this.positionFile;
+    const isThere = existsSync(file) && statSync(file).size > 0;
+    if (isThere) return position === undefined || position.phase === "resyncing" ? "resync" : "receive";
+    if (position?.phase === "published" && this.canPublish(position)) {
+      publishImage(file, this.files);
+      return "receive";
+    }
+    if (position !== undefined) report(`${file} is gone: it is fetched again`);
+    return "bootstrap";
+  }
+
+  private canPublish({ stamp }: Position): boolean {
+    const { bootstrapPart } = this.files;
+    return existsSync(bootstrapPart) && isSameFile(stampOf(bootstrapPart), stamp);
+  }
+
+  private openDatabase(): ReplicaDatabase {
+    this.database ??= ReplicaDatabase.open(this.options.file, this.options.driver);
+    return this.database;
+  }
+
+  private openCopy(): LogCopy {
+    const start = this.positionFile.position?.applied.cursor ?? { segment: 1, offset: 0 };
+    this.copy ??= LogCopy.open({ folder: this.files.logFolder, start });
+    return this.copy;
+  }
+
+  /** A copy for a resync, which begins it anew in any case: what is damaged goes. */
+  private openAnyCopy(): LogCopy {
+    try {
+      return this.openCopy();
+    } catch (error) {
+      if (asTailraceError(error).code !== "damaged") throw error;
+      rmSync(this.files.logFolder, { recursive: true, force: true });
+      return this.openCopy();
+    }
+  }
+}
+
+/**
+ * Lets the copy end with the last whole fragment from the applied state on: what is behind it may be torn after a
+ * crash, and is fetched again. A copy that does not lead to the state begins there.
+ */
+function trim(copy: LogCopy, applied: Cursor): void {
+  const isWithin = compareCursors(copy.start, applied) <= 0 && compareCursors(applied, copy.end) <= 0;
+  if (isWithin) copy.truncate(copy.lastWholeFragment(applied));
+  else copy.reset(applied);
+}
+
+/** A position file that could not be read is kept under this name: it proves that the database is a replica. */
+const DAMAGED = ".damaged";
+
+/** A database where this replica has never been is somebody's, and is not touched. @throws unrelated_database */
+export function assertOwn(file: string, { position }: ReplicaFiles): void {
+  if (existsSync(position) && statSync(position).size > 0) return;
+  if (existsSync(position + DAMAGED)) return;
+  if (existsSync(file) && statSync(file).size > 0) throw unrelatedDatabase(file);
+}
+
+function openPosition({ position }: ReplicaFiles, report: (message: string) => void): PositionFile {
+  try {
+    return PositionFile.open(position);
+  } catch (error) {
+    if (!(error instanceof TailraceError) || error.code !== "damaged") throw error;
+    report(`${error.message}: its pages are compared with the primary's`);
+    renameSync(position, position + DAMAGED);
+    return PositionFile.open(position);
+  }
+}

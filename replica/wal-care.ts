@@ -1,0 +1,148 @@
+import type { StatePoint } from "../shared/format/position.ts";
+import type { LogCopy } from "../shared/log/log-copy.ts";
+import type { PageTable } from "../shared/pages/page-table.ts";
+import { failpoint } from "../shared/failpoint.ts";
+import { compareCursors } from "../shared/format/cursor.ts";
+import { decideCheckpoint } from "../shared/plan/replica-checkpoint-policy.ts";
+import type { Applier } from "./applier.ts";
+import { markOf } from "./left-mark.ts";
+import { stampOf } from "./position-file.ts";
+import type { ReplicaDatabase } from "./replica-database.ts";
+
+/** What the outside may know of it. */
+export interface WalStatus {
+  readonly frames: number;
+  readonly copiedFrames: number;
+  readonly sizeBytes: number;
+  readonly checkpoints: number;
+  readonly restarts: number;
+}
+
+/**
+ * Keeps the replica's SQLite WAL small, moves the floor behind the checkpoints, and drops what of the log copy is
+ * before it.
+ */
+export class WalCare {
+  private readonly database: ReplicaDatabase;
+  private readonly applier: Applier;
+  private readonly table: PageTable;
+  private readonly copy: LogCopy;
+  private readonly nowMs: () => number;
+  private running: Promise<void> | undefined;
+  private copiedFrames = 0;
+  private lastTryMs = -Infinity;
+  private lastFinishMs = -Infinity;
+  private lastCommitMs: number;
+  private checkpoints = 0;
+  private restarts = 0;
+
+  constructor(options: {
+    readonly database: ReplicaDatabase;
+    readonly applier: Applier;
+    readonly table: PageTable;
+    readonly copy: LogCopy;
+    /** Monotonic. */
+    readonly nowMs: () => number;
+  }) {
+    this.database = options.database;
+    this.applier = options.applier;
+    this.table = options.table;
+    this.copy = options.copy;
+    this.nowMs = options.nowMs;
+    this.lastCommitMs = options.nowMs();
+  }
+
+  get status(): WalStatus {
+    return {
+      frames: this.database.appender.header.mxFrame,
+      copiedFrames: this.copiedFrames,
+      sizeBytes: this.database.walSizeBytes(),
+      checkpoints: this.checkpoints,
+      restarts: this.restarts,
+    };
+  }
+
+  committed(): void {
+    this.lastCommitMs = this.nowMs();
+  }
+
+  /**
+   * Does what is due. Between commits only.
+   *
+   * @returns a promise when commits have to wait for it
+   * @throws storage_failed
+   */
+  tend(): Promise<void> | undefined {
+    const { appender } = this.database;
+    const now = this.nowMs();
+    const action = decideCheckpoint({
+      frames: appender.header.mxFrame,
+      backfilledFrames: this.copiedFrames,
+      pageSizeBytes: appender.pageSizeBytes,
+      isCheckpointRunning: this.running !== undefined,
+      sinceLastTryMs: now - this.lastTryMs,
+      sinceLastFinishMs: now - this.lastFinishMs,
+      idleMs: now - this.lastCommitMs,
+    });
+    if (action === "none") return undefined;
+    this.lastTryMs = now;
+    if (action === "restart") {
+      this.restart();
+      return undefined;
+    }
+    if (action === "finish") this.lastFinishMs = now;
+    this.running = this.checkpoint().finally(() => {
+      this.running = undefined;
+    });
+    if (action === "finish") return this.running;
+    // Its failure shows when the next commit or checkpoint meets the same disk.
+    this.running.catch(() => undefined);
+    return undefined;
+  }
+
+  /** Waits for a checkpoint under way. */
+  async settle(): Promise<void> {
+    await this.running?.catch(() => undefined);
+  }
+
+  /** A checkpoint to the end, if readers permit it: before an orderly close. */
+  async finish(): Promise<void> {
+    await this.settle();
+    await this.checkpoint();
+  }
+
+  private async checkpoint(): Promise<void> {
+    const { appender, checkpointer } = this.database;
+    const state = this.applier.position.applied;
+    const { mxFrame, salts } = appender.header;
+    failpoint("checkpoint.before");
+    const { checkpointedFrames } = await checkpointer.passive();
+    if (appender.header.salts !== salts) return;
+    this.copiedFrames = checkpointedFrames;
+    this.checkpoints += 1;
+    failpoint("checkpoint.after");
+    if (checkpointedFrames >= mxFrame) this.raiseFloor(state);
+  }
+
+  /** All of the state is in the database file, and synced: nothing before it is ever needed again. */
+  private raiseFloor(state: StatePoint): void {
+    const { applied } = this.applier.position;
+    // What the table on disk claims, the log copy has to be able to continue, also after a power loss.
+    this.copy.sync();
+    if (this.applier.isExact) this.table.flush({ txid: applied.txid, cursor: applied.cursor });
+    this.applier.note({ floor: state }, true);
+    const mark = this.table.mark.cursor;
+    this.copy.dropBefore((compareCursors(mark, state.cursor) < 0 ? mark : state.cursor).segment);
+  }
+
+  private restart(): void {
+    const { appender, file } = this.database;
+    const { applied } = this.applier.position;
+    if (!appender.restartWal()) return;
+    this.restarts += 1;
+    this.copiedFrames = 0;
+    // The file alone is the applied state now.
+    const stamp = stampOf(file);
+    this.applier.note({ floor: applied, left: markOf(appender.header), isStamped: true, stamp }, true);
+  }
+}
