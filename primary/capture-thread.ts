@@ -12,27 +12,34 @@ import type { CaptureEvents, CaptureMethods, ServePortMessage } from "./capture-
 export type { CaptureOptions } from "./capture-options.ts";
 
 /** What a capture tells whoever started it. */
-export interface CaptureListeners {
+export interface CaptureThreadEvents {
   /** Something new is durable in the log. */
-  readonly onHead?: (head: NodeHead) => void;
+  head: NodeHead;
   /** A sentence for the user: switched to WAL mode, a new log begins … */
-  readonly onMessage?: (text: string) => void;
+  message: string;
   /** An error that is being retried; null when it has passed. */
-  readonly onTrouble?: (error: ErrorData | null) => void;
+  trouble: ErrorData | null;
   /** The capture has ended by an error; all that is left is to close it. */
-  readonly onFailed?: (error: TailraceError) => void;
+  failed: TailraceError;
 }
+
+/** What is said before anybody listens is kept for the first listener, up to this many of a kind. */
+const MAX_KEPT_EVENTS = 100;
+
+type Listener<K extends keyof CaptureThreadEvents> = (value: CaptureThreadEvents[K]) => void;
 
 /** A primary's engine in a thread of its own: nothing that runs on the caller's thread delays it. */
 export class CaptureThread {
   private readonly worker: Worker;
   private readonly calls: RpcClient<CaptureMethods, CaptureEvents>;
   private readonly exited: Promise<void>;
+  private readonly listeners = new Map<string, Listener<never>>();
+  private kept: { readonly name: string; readonly value: unknown }[] = [];
   private closing: Promise<void> | undefined;
 
   /** Starts the thread, and waits until the log and the database are at one state. @throws anything wrong with either */
-  static async start(options: CaptureOptions, listeners: CaptureListeners = {}): Promise<CaptureThread> {
-    const thread = new CaptureThread(options, listeners);
+  static async start(options: CaptureOptions): Promise<CaptureThread> {
+    const thread = new CaptureThread(options);
     try {
       await thread.calls.call("start");
       return thread;
@@ -42,7 +49,7 @@ export class CaptureThread {
     }
   }
 
-  private constructor(options: CaptureOptions, listeners: CaptureListeners) {
+  private constructor(options: CaptureOptions) {
     this.worker = new Worker(workerUrl("./capture-worker", import.meta.url), {
       name: "tailrace-capture",
       workerData: options,
@@ -50,13 +57,13 @@ export class CaptureThread {
       trackUnmanagedFds: false,
     });
     this.calls = new RpcClient(this.worker);
-    this.calls.on("head", (head) => listeners.onHead?.(head));
-    this.calls.on("message", (text) => listeners.onMessage?.(text));
-    this.calls.on("trouble", (error) => listeners.onTrouble?.(error));
-    this.calls.on("failed", (error) => listeners.onFailed?.(fromErrorData(error)));
+    this.calls.on("head", (head) => this.tell("head", head));
+    this.calls.on("message", (text) => this.tell("message", text));
+    this.calls.on("trouble", (error) => this.tell("trouble", error));
+    this.calls.on("failed", (error) => this.tell("failed", fromErrorData(error)));
     this.worker.on("error", (error) => {
       this.calls.fail(asTailraceError(error));
-      listeners.onFailed?.(asTailraceError(error));
+      this.tell("failed", asTailraceError(error));
     });
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
@@ -64,6 +71,15 @@ export class CaptureThread {
         resolve();
       });
     });
+  }
+
+  /** One listener an event; a second replaces the first. */
+  on<K extends keyof CaptureThreadEvents>(name: K, listener: Listener<K>): this {
+    this.listeners.set(name, listener as Listener<never>);
+    const kept = this.kept.filter((event) => event.name === name);
+    this.kept = this.kept.filter((event) => event.name !== name);
+    for (const { value } of kept) listener(value as CaptureThreadEvents[K]);
+    return this;
   }
 
   /** Resolves when every commit so far is durable in the log. */
@@ -96,6 +112,12 @@ export class CaptureThread {
     return this.closing;
   }
 
+  private tell<K extends keyof CaptureThreadEvents>(name: K, value: CaptureThreadEvents[K]): void {
+    const listener = this.listeners.get(name) as Listener<K> | undefined;
+    if (listener !== undefined) listener(value);
+    else if (name !== "head") this.kept = [...this.kept, { name, value }].slice(-MAX_KEPT_EVENTS);
+  }
+
   private async end(): Promise<void> {
     try {
       await this.calls.call("close");
@@ -107,9 +129,6 @@ export class CaptureThread {
 }
 
 /** As in {@link CaptureThread.start}. */
-export function startCapture(
-  options: CaptureOptions,
-  listeners: CaptureListeners = {},
-): Promise<CaptureThread> {
-  return CaptureThread.start(options, listeners);
+export function startCapture(options: CaptureOptions): Promise<CaptureThread> {
+  return CaptureThread.start(options);
 }

@@ -83,13 +83,13 @@ export class CommitWatch {
 
   private pause(maxMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(done, maxMs, this);
-      this.wake = () => done(this);
-      function done(watch: CommitWatch): void {
+      const done = (): void => {
         clearTimeout(timer);
-        watch.wake = undefined;
+        this.wake = undefined;
         resolve();
-      }
+      };
+      const timer = setTimeout(done, maxMs);
+      this.wake = done;
     });
   }
 }
