@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
@@ -70,10 +69,13 @@ export class FollowThread {
     };
     this.calls.on("failed", (error) => fail(fromErrorData(error)));
     worker.on("error", (error) => fail(asTailraceError(error)));
-    this.exited = once(worker, "exit").then(() => {
-      const gone = new TailraceError("closed", "the replica was closed");
-      this.calls.fail(gone);
-      reject(gone);
+    this.exited = new Promise((exited) => {
+      worker.once("exit", () => {
+        const gone = new TailraceError("closed", "the replica was closed");
+        this.calls.fail(gone);
+        reject(gone);
+        exited();
+      });
     });
   }
 

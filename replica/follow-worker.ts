@@ -25,7 +25,7 @@ import { HttpTransport, parseNodeUrl } from "./transport.ts";
  */
 assert(parentPort !== null, "the follow worker runs as a worker");
 const port: MessagePort = parentPort;
-const tell = <K extends keyof FollowEvents & string>(name: K, value: FollowEvents[K]): void =>
+const tell = <K extends keyof FollowEvents>(name: K, value: FollowEvents[K]): void =>
   emit<FollowEvents, K>(port, name, value);
 
 start(workerData as FollowOptions).then(
@@ -58,7 +58,7 @@ async function start(options: FollowOptions): Promise<void> {
     });
     const transport = new HttpTransport(node);
     const isLoopback = /^(localhost|127\..*|\[::1\])$/.test(node.hostname);
-    let noted = known;
+    let noted: Meta | undefined = known;
     const follower: Follower = new Follower({
       local,
       work,

@@ -9,7 +9,7 @@ import { hex64 } from "../shared/units.ts";
 import type { Txid } from "../shared/units.ts";
 import { PeerError } from "./answers.ts";
 import type { LocalReplica } from "./local-replica.ts";
-import { LONG_POLL_MS, MAX_CHUNK_BYTES } from "./receiver.ts";
+import { CHUNK_BYTES, LONG_POLL_MS } from "./receiver.ts";
 import type { PeerHead, Receiver } from "./receiver.ts";
 import type { SnapshotClient } from "./snapshot-client.ts";
 
@@ -108,44 +108,52 @@ export class Follower {
 
   /** @throws timeout, closed, and whatever has stopped the replica */
   async waitFor(txid: Txid, timeoutMs: number): Promise<void> {
+    if ((this.appliedTxid ?? -1) >= txid) return;
+    if (this.machine.state === "stopped" || this.closing.signal.aborted) throw this.endError();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter: Waiter = { txid, resolve, reject };
+    this.waiters.add(waiter);
     const timer = new AbortController();
+    const expire = async (): Promise<void> => {
+      await this.options.sleep(timeoutMs, timer.signal);
+      const message = `transaction ${txid} is not here after ${timeoutMs} ms; at ${this.appliedTxid ?? "none"}`;
+      reject(new TailraceError("timeout", message, { retryable: true }));
+    };
+    void expire();
     try {
-      await new Promise<void>((resolve, reject) => {
-        const waiter: Waiter = { txid, resolve, reject };
-        this.waiters.add(waiter);
-        timer.signal.addEventListener("abort", () => this.waiters.delete(waiter), { once: true });
-        void this.options.sleep(timeoutMs, timer.signal).then(() => {
-          const position = this.appliedTxid ?? "none";
-          reject(
-            new TailraceError(
-              "timeout",
-              `transaction ${txid} is not here after ${timeoutMs} ms; at ${position}`,
-              {
-                retryable: true,
-              },
-            ),
-          );
-        });
-        if ((this.appliedTxid ?? -1) >= txid && this.options.local.isReadable) resolve();
-        else if (this.machine.state === "stopped" || this.closing.signal.aborted) reject(this.endError());
-      });
+      await promise;
     } finally {
       timer.abort();
+      this.waiters.delete(waiter);
     }
   }
 
   /** Catches up with the primary's head as of now. @throws unreachable and the like; what {@link waitFor} throws */
   async sync(timeoutMs: number): Promise<Txid> {
+    const deadlineMs = this.options.wallMs() + timeoutMs;
     // Until the first landing there is no place in the log to ask from.
     await this.waitFor(0, timeoutMs);
-    const { local, receiver } = this.options;
-    const { position } = local;
-    const cursor = local.received ?? position!.applied.cursor;
-    const { logId, epoch, applied } = position!;
-    const request = { cursor, logId, epoch, appliedTxid: applied.txid, maxBytes: 1, waitMs: 0 };
-    const { head } = await receiver.fetch({ ...request, signal: this.closing.signal });
-    await this.waitFor(head.txid, timeoutMs);
-    return Math.max(head.txid, this.appliedTxid ?? 0);
+    const txid = await this.headTxid(deadlineMs);
+    await this.waitFor(txid, Math.max(0, deadlineMs - this.options.wallMs()));
+    return Math.max(txid, this.appliedTxid ?? 0);
+  }
+
+  /** Asks for the primary's head, again as long as what is in the way passes by itself. */
+  private async headTxid(deadlineMs: number): Promise<Txid> {
+    const { local, receiver, sleep, wallMs, random } = this.options;
+    for (let failures = 1; ; failures++) {
+      const { logId, epoch, applied } = local.position!;
+      const cursor = local.received ?? applied.cursor;
+      const request = { cursor, logId, epoch, appliedTxid: applied.txid, maxBytes: 1, waitMs: 0 };
+      try {
+        return (await receiver.fetch({ ...request, signal: this.closing.signal })).head.txid;
+      } catch (error) {
+        const pause = pauseMs(failures, random());
+        const remedy = remedyFor(asTailraceError(error).code, { onForeignWrite: "stop", hasMet: true });
+        if (remedy === "stop" || wallMs() + pause > deadlineMs) throw error;
+        await sleep(pause, this.closing.signal);
+      }
+    }
   }
 
   status(): Record<string, unknown> {
@@ -166,11 +174,11 @@ export class Follower {
         pageSizeBytes: position?.pageSizeBytes ?? null,
         pageCount: position?.applied.pageCount ?? null,
       },
-      log:
+      copy:
         position === undefined
           ? null
           : {
-              id: position.logId,
+              logId: position.logId,
               epoch: position.epoch,
               start: logStart === undefined ? null : formatCursor(logStart),
               end: received === undefined ? null : formatCursor(received),
@@ -215,7 +223,9 @@ export class Follower {
   async close(): Promise<void> {
     if (!this.closing.signal.aborted) {
       clearInterval(this.tending);
-      this.closing.abort(new TailraceError("closed", "the replica is closing"));
+      const reason = new TailraceError("closed", "the replica is closing");
+      this.closing.abort(reason);
+      this.request?.abort(reason);
       this.rejectWaiters(this.endError());
     }
     await this.finished;
@@ -245,24 +255,19 @@ export class Follower {
   private async perform(effect: FollowEffect): Promise<FollowEvent> {
     this.request = new AbortController();
     try {
-      switch (effect) {
-        case "receive":
-          return await this.receive(AbortSignal.any([this.closing.signal, this.request.signal]));
-        case "bootstrap":
-        case "resync":
-          await this.rest();
-          await this.land(effect);
-          return { type: "landed" };
-        case "pause":
-          await this.pause();
-          return { type: "pause-over" };
-        case "stop":
-        case "none":
-          await new Promise<void>((resolve) =>
-            this.closing.signal.addEventListener("abort", () => resolve()),
-          );
-          return { type: "close" };
+      if (effect === "receive") return await this.receive(this.request.signal);
+      if (effect === "bootstrap" || effect === "resync") {
+        await this.rest();
+        await this.land(effect);
+        return { type: "landed" };
       }
+      if (effect === "pause") {
+        await this.pause();
+        return { type: "pause-over" };
+      }
+      clearInterval(this.tending);
+      await this.closed();
+      return { type: "close" };
     } catch (thrown) {
       return this.failure(thrown);
     } finally {
@@ -285,7 +290,7 @@ export class Follower {
       logId: position.logId,
       epoch: position.epoch,
       appliedTxid: position.applied.txid,
-      maxBytes: MAX_CHUNK_BYTES,
+      maxBytes: CHUNK_BYTES,
       waitMs: LONG_POLL_MS,
       signal,
     });
@@ -424,6 +429,12 @@ export class Follower {
       events.message(`${error.code}: ${error.message} (${NEXT[remedy]})`);
     }
     return { type: "failed", remedy };
+  }
+
+  private async closed(): Promise<void> {
+    const { signal } = this.closing;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   }
 
   private met(): void {

@@ -8,8 +8,8 @@ import type { Transport } from "./transport.ts";
 export const LONG_POLL_MS = 25_000;
 /** On top of it, for the way there and back. */
 const HEADERS_SLACK_MS = 15_000;
-/** The most that is asked for at once while there is a backlog. */
-export const MAX_CHUNK_BYTES: number = 4 << 20;
+/** The most that is asked for at once. */
+export const CHUNK_BYTES: number = 4 << 20;
 
 export interface ChunkRequest {
   readonly cursor: Cursor;

@@ -24,7 +24,7 @@ export interface RequestOptions {
 /** A receiver of a long body: called in order, and not again once it has thrown or returned false. */
 export interface BodySink {
   /** @returns false to refuse the body: the request ends at once, and successfully */
-  start(status: number, headers: ReadonlyMap<string, string>): boolean;
+  start(status: number, headers: ReadonlyMap<string, string>, abort: (error: Error) => void): boolean;
   /** Works synchronously, and that is the back pressure. What it throws ends the request and is thrown by it. */
   data(bytes: Buffer): void;
 }
@@ -82,35 +82,30 @@ export class HttpTransport implements Transport {
     let status = 0;
     let headers: ReadonlyMap<string, string> = new Map();
     let sizeBytes = 0;
-    const overtime = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     try {
-      await this.stream(
-        target,
-        { ...options, signal: combine(options.signal, overtime.signal) },
-        {
-          start: (statusCode, received) => {
-            [status, headers] = [statusCode, received];
-            timer = setTimeout(
-              () => overtime.abort(this.timeout("the body was not complete in time")),
-              BODY_TOTAL_TIMEOUT_MS,
-            );
-            return true;
-          },
-          data: (bytes) => {
-            sizeBytes += bytes.length;
-            if (sizeBytes > options.maxBodyBytes) {
-              throw new TailraceError(
-                "protocol_violation",
-                `${this.node} answers ${target} with more than ${options.maxBodyBytes} bytes`,
-                { retryable: true },
-              );
-            }
-            // undici hands out views of its socket buffers, each its own memory: they may be kept.
-            parts.push(bytes);
-          },
+      await this.stream(target, options, {
+        start: (statusCode, received, abort) => {
+          [status, headers] = [statusCode, received];
+          timer = setTimeout(
+            () => abort(this.timeout("the body was not complete in time")),
+            BODY_TOTAL_TIMEOUT_MS,
+          );
+          return true;
         },
-      );
+        data: (bytes) => {
+          sizeBytes += bytes.length;
+          if (sizeBytes > options.maxBodyBytes) {
+            throw new TailraceError(
+              "protocol_violation",
+              `${this.node} answers ${target} with more than ${options.maxBodyBytes} bytes`,
+              { retryable: true },
+            );
+          }
+          // undici hands out views of its socket buffers, each its own memory: they may be kept.
+          parts.push(bytes);
+        },
+      });
     } finally {
       clearTimeout(timer);
     }
@@ -139,7 +134,7 @@ export class HttpTransport implements Transport {
             // 1xx answers are not the answer.
             if (status < 200) return;
             try {
-              isRefused = !sink.start(status, single(received));
+              isRefused = !sink.start(status, single(received), (error) => controller.abort(error));
             } catch (error) {
               controller.abort(asError(error));
             }
@@ -209,10 +204,6 @@ function single(received: NodeJS.Dict<string | string[]>): ReadonlyMap<string, s
       typeof value === "string" ? [[name.toLowerCase(), value] as const] : [],
     ),
   );
-}
-
-function combine(...signals: (AbortSignal | undefined)[]): AbortSignal {
-  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }
 
 function asError(value: unknown): Error {
