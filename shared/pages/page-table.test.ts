@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
   mkdtempSync,
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hashPage } from "../format/page-hash.ts";
+import { encodePageTableHeader } from "./page-table-header.ts";
 import { PageTable } from "./page-table.ts";
 
 let folder: string;
@@ -185,6 +187,30 @@ describe("after a crash", () => {
     },
   );
 
+  test("a process killed between the entries and the header of a flush leaves the mark of before", () => {
+    const script = `
+      const { PageTable } = await import(${JSON.stringify(join(import.meta.dirname, "page-table.ts"))});
+      const table = PageTable.create(${JSON.stringify(path)});
+      for (let page = 1; page <= 3000; page++) table.set(page, BigInt(page));
+      table.resize(3000);
+      table.flush({ txid: 1, cursor: { segment: 1, offset: 100 } });
+      for (let page = 1; page <= 2000; page++) table.set(page, BigInt(page) << 32n);
+      table.resize(2500);
+      table.flush({ txid: 2, cursor: { segment: 1, offset: 200 } });`;
+    const { signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      env: { ...process.env, TAILRACE_FAILPOINT: "pages.entries-written:2" },
+      encoding: "utf8",
+    });
+    expect(signal, stderr).toBe("SIGKILL");
+    const recovered = PageTable.open(path)!;
+    expect(recovered.mark).toMatchObject({ txid: 1, pageCount: 3000 });
+    for (let page = 1; page <= 2000; page++) recovered.set(page, BigInt(page) << 32n);
+    recovered.resize(2500);
+    const hashes = Array.from({ length: 2500 }, (_, index) => BigInt(index + 1) << (index < 2000 ? 32n : 0n));
+    expect(recovered.checksum).toBe(xorOf(hashes));
+    recovered.close();
+  });
+
   test("in the middle of a flush, entries ahead of the header are set right by the replay", () => {
     const table = PageTable.create(path);
     for (let page = 1; page <= 3000; page++) table.set(page, hashOf(page));
@@ -226,6 +252,20 @@ describe("after a crash", () => {
     expect(openAsAfterCrash()).toBeUndefined();
     table.close();
   });
+});
+
+test("the header's bytes are frozen", () => {
+  const header = encodePageTableHeader({
+    txid: 0x0102030405,
+    cursor: { segment: 0x0a0b, offset: 0x0c0d0e },
+    pageCount: 0x11121314,
+    checksum: 0x2122232425262728n,
+  });
+  expect(header.toString("hex")).toBe(
+    "54525041474553000100000014131211" +
+      "05040302010000000b0a0000000000000e0d0c00000000002827262524232221" +
+      "000000000000000000000000dc2d9913",
+  );
 });
 
 describe("what is no table", () => {

@@ -1,4 +1,5 @@
 import { closeSync, fdatasyncSync, ftruncateSync, openSync } from "node:fs";
+import { failpoint } from "../failpoint.ts";
 import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { readAt, readAtOrZeros, writeAt } from "../storage/positioned-io.ts";
 import { onStorage, systemCode } from "../storage/storage-error.ts";
@@ -160,6 +161,7 @@ export class PageTable {
       const dirty = [...this.blocks].filter(([, block]) => block.isDirty).toSorted(([a], [b]) => a - b);
       for (const [index, block] of dirty) this.writeBlock(index, block);
       fdatasyncSync(this.descriptor);
+      failpoint("pages.entries-written");
       const flushed = { ...mark, pageCount: this.pages, checksum: this.xor };
       writeAt(this.descriptor, encodePageTableHeader(flushed), 0);
       fdatasyncSync(this.descriptor);

@@ -9,6 +9,7 @@ import { temporaryFolder } from "../../test/harness/folder.ts";
 import { SUBJECT, snapshotNow, viewNow } from "../../test/harness/snapshot-now.ts";
 import { hashPage } from "../format/page-hash.ts";
 import { runToEnd, scanView } from "../pages/scan.ts";
+import { loadDriver } from "../sqlite/driver.ts";
 import { hex64 } from "../units.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
@@ -118,6 +119,17 @@ test("a snapshot that is stopped leaves nothing, and the next has a new number",
   expect(readdirSync(snapshots)).toEqual([]);
   expect(await takeSnapshot(store, subject)).toMatchObject({ generation: 2 });
   view.close();
+});
+
+test("taking a snapshot drops none of the locks that this process has on the database", async () => {
+  const { file, snapshots } = createDatabase();
+  const writer = (await loadDriver("node:sqlite")).open(file);
+  writer.exec("BEGIN IMMEDIATE");
+  await snapshotNow(file, snapshots);
+  const other = spawnSync("sqlite3", [file, "BEGIN IMMEDIATE"], { encoding: "utf8" });
+  expect(other.stderr).toContain("locked");
+  writer.exec("COMMIT");
+  writer.close();
 });
 
 test("a folder that is gone is storage_failed, from the other thread too", async () => {
