@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -330,6 +330,24 @@ for i in range(30): db.execute("UPDATE t SET a = ? WHERE id % 4 <> ?", (i, i % 4
     view.close();
     expect(image.equals(checkpointedBytes())).toBe(true);
   });
+});
+
+test("a header that a writer died over is recovered by SQLite, and the view is of the recovered state", async () => {
+  const driver = await loadDriver("node:sqlite");
+  create();
+  attach(driver);
+  python(`db.execute("UPDATE t SET a = 1 WHERE id % 3 = 0")`);
+  const shm = holdFile(`${file}-shm`);
+  // Between its two copies: the second is ahead of the first.
+  const ahead = Buffer.alloc(48);
+  readSync(shm, ahead, 0, 48, 48);
+  ahead.writeUInt32LE(ahead.readUInt32LE(16) + 1, 16);
+  writeSync(shm, ahead, 0, 48, 48);
+  const view = openView(driver);
+  const image = readAll(view);
+  view.close();
+  expect(query(image, "PRAGMA integrity_check; SELECT sum(a) FROM t")).toBe("ok\n67");
+  expect(image.equals(checkpointedBytes())).toBe(true);
 });
 
 describe("a view refuses", () => {

@@ -37,8 +37,8 @@ export function beginPinned(connection: Connection, driver: Driver, index: WalIn
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     let isPinned = false;
     try {
-      // The first attempt of a fresh connection may have to recover the wal-index before it can be read at all.
-      if (attempt === 0) readSomething(connection);
+      // SQLite recovers a wal-index that is new, or that a writer died over; until then it cannot be read here.
+      if (attempt === 0 || busyWaits > 0) readSomething(connection);
       const before = index.read();
       connection.exec("BEGIN");
       isPinned = true;
