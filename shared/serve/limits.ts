@@ -1,0 +1,38 @@
+/** Every bound of the serving thread. The defaults fit one node with a thousand replicas and more. */
+export interface ServeLimits {
+  /** Requests held until there is something new. One more is answered 503. */
+  readonly maxWaitingRequests: number;
+  /** Snapshots being downloaded. One more is answered 503. Each costs {@link SEND_BUFFER_BYTES} twice. */
+  readonly maxDownloads: number;
+  /** Open sockets. One more is closed at once. */
+  readonly maxConnections: number;
+  /** Log chunks kept for the next asker. */
+  readonly cacheBytes: number;
+  /** Log chunks that slow readers still hold, each counted once. Past it, requests are answered 503. */
+  readonly maxInFlightBytes: number;
+  /** Replicas remembered for the status. Past it, the one longest silent is forgotten. */
+  readonly maxReplicas: number;
+  /** A socket on which nothing moves for so long is closed. More than the longest wait. */
+  readonly idleSocketMs: number;
+  /** How long a request may take to arrive. */
+  readonly requestMs: number;
+  readonly maxHeaderBytes: number;
+}
+
+export const DEFAULT_LIMITS: ServeLimits = {
+  maxWaitingRequests: 8192,
+  maxDownloads: 64,
+  maxConnections: 10_000,
+  cacheBytes: 64 << 20,
+  maxInFlightBytes: 256 << 20,
+  maxReplicas: 10_000,
+  idleSocketMs: 120_000,
+  requestMs: 30_000,
+  maxHeaderBytes: 16 << 10,
+};
+
+/** Piece by piece in which files are sent. */
+export const SEND_BUFFER_BYTES: number = 512 << 10;
+
+/** What `retry-after` says. */
+export const RETRY_AFTER_SECONDS = 1;

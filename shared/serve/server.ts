@@ -1,0 +1,139 @@
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { MessagePort } from "node:worker_threads";
+import { getRequestListener } from "@hono/node-server";
+import { TailraceError } from "../errors.ts";
+import { HEADER, PROTOCOL_VERSION } from "../protocol.ts";
+import { createApp } from "./app.ts";
+import { ChunkSource } from "./chunk-source.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
+import type { ServeLimits } from "./limits.ts";
+import { NodeState } from "./node-state.ts";
+import type { Parts } from "./parts.ts";
+import { problemResponse } from "./problem.ts";
+import { ReplicaRegistry } from "./replica-registry.ts";
+import { Waiters } from "./waiters.ts";
+
+/** Connections that may stand in line while the thread is busy: a thousand replicas come back at once. */
+const BACKLOG = 4096;
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** The folder of segments. */
+  readonly logFolder: string;
+  /** The engine's end answers EngineMethods and emits EngineEvents. */
+  readonly enginePort: MessagePort;
+  readonly role: "primary" | "replica";
+  readonly limits?: Partial<ServeLimits>;
+}
+
+export interface RunningServer {
+  readonly host: string;
+  readonly port: number;
+  /** Unready at once, no new connections; then waits for what is under way, at most until the deadline. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * Serves a node in this thread.
+ *
+ * @throws address_in_use; invalid_configuration for an address that this machine does not have
+ */
+export async function runServer(options: ServerOptions, clock: () => number): Promise<RunningServer> {
+  const limits: ServeLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const parts = assemble(options, limits, clock);
+  const server = createHttpServer(parts);
+  const { port } = await listen(server, options);
+  return {
+    host: options.host,
+    port,
+    close: (deadlineMs) => {
+      parts.state.stop();
+      return closeServer(server, deadlineMs);
+    },
+  };
+}
+
+function assemble(
+  { logFolder, enginePort, role }: ServerOptions,
+  limits: ServeLimits,
+  clock: () => number,
+): Parts {
+  const state = new NodeState(enginePort);
+  const replicas = new ReplicaRegistry(clock, limits.maxReplicas);
+  state.onChange(() => {
+    if (state.lastHead !== undefined) replicas.headChanged(state.lastHead);
+  });
+  return {
+    role,
+    state,
+    replicas,
+    waiters: new Waiters(state, limits.maxWaitingRequests),
+    chunks: new ChunkSource(logFolder, limits),
+    downloads: { count: 0 },
+    limits,
+    clock,
+    startedMs: clock(),
+  };
+}
+
+function createHttpServer(parts: Parts): Server {
+  const { limits } = parts;
+  const listener = getRequestListener(createApp(parts).fetch, {
+    overrideGlobalObjects: false,
+    // A request that cannot even be understood as one: an unusable host or path.
+    errorHandler: (error) =>
+      problemResponse(new TailraceError("invalid_request", `not a usable request: ${String(error)}`), {
+        [HEADER.protocol]: String(PROTOCOL_VERSION),
+      }),
+  });
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      requestTimeout: limits.requestMs,
+      headersTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleSocketMs,
+      noDelay: true,
+    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  );
+  server.maxConnections = limits.maxConnections;
+  server.setTimeout(limits.idleSocketMs);
+  return server;
+}
+
+function listen(server: Server, { host, port }: ServerOptions): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
+    server.listen({ host, port, backlog: BACKLOG }, () => resolve(server.address() as AddressInfo));
+  });
+}
+
+function listenError(cause: NodeJS.ErrnoException, host: string, port: number): TailraceError {
+  const where = `${host}:${port}`;
+  if (cause.code === "EADDRINUSE") {
+    return new TailraceError("address_in_use", `${where} is in use by another process`, {
+      cause,
+      hint: "Choose another port with --port, or 0 for any that is free.",
+    });
+  }
+  return new TailraceError("invalid_configuration", `cannot listen on ${where}: ${cause.message}`, {
+    cause,
+    hint: "Give an address of this machine with --host, and a port that this user may take.",
+  });
+}
+
+async function closeServer(server: Server, deadlineMs: number): Promise<void> {
+  const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
+  try {
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+  } finally {
+    clearTimeout(deadline);
+  }
+}

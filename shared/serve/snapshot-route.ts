@@ -1,0 +1,191 @@
+import { open } from "node:fs/promises";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { TailraceError } from "../errors.ts";
+import { HEADER, parseGeneration } from "../protocol.ts";
+import type { SnapshotMetadata } from "../protocol.ts";
+import { isNoneMatch, isRangeValid, parseRange, prefersJson } from "./conditional.ts";
+import type { SnapshotInfo } from "./engine.ts";
+import { RETRY_AFTER_SECONDS } from "./limits.ts";
+import type { NodeContext, Parts } from "./parts.ts";
+import { problemResponse } from "./problem.ts";
+import { sendFile } from "./send-file.ts";
+
+/** Snapshots served before whose page checksums may still be asked for. */
+const REMEMBERED_GENERATIONS = 4;
+
+interface SnapshotRoutes {
+  /** `GET /snapshot/latest`: the image, or what its headers say as JSON. */
+  readonly latest: (c: NodeContext) => Promise<Response>;
+  /** `GET /snapshot/{generation}/page-checksums`: 8 bytes a page. */
+  readonly pageChecksums: (c: NodeContext) => Promise<Response>;
+}
+
+export function snapshotRoutes(parts: Parts): SnapshotRoutes {
+  const remembered = new Map<number, SnapshotInfo>();
+
+  const newest = async ({ env: { outgoing } }: NodeContext): Promise<SnapshotInfo> => {
+    const { unready } = parts.state;
+    if (unready !== undefined) throw unready;
+    // The engine may have to take one first, a pass over the whole database, in which nothing moves on the socket.
+    outgoing.setTimeout(0);
+    const info = await parts.state.snapshot();
+    outgoing.setTimeout(parts.limits.idleSocketMs);
+    remembered.delete(info.generation);
+    remembered.set(info.generation, info);
+    for (const [generation] of remembered)
+      if (remembered.size > REMEMBERED_GENERATIONS) remembered.delete(generation);
+    return info;
+  };
+
+  return {
+    latest: async (c) => {
+      const info = await newest(c);
+      const { "content-length": contentLength, ...headers } = metadataOf(info);
+      if (prefersJson(c.req.header("accept"))) {
+        const { etag: _imageOnly, ...others } = headers;
+        const body = JSON.stringify({
+          ...headers,
+          "content-length": contentLength,
+        } satisfies SnapshotMetadata);
+        return new Response(body, {
+          headers: {
+            ...asText(others),
+            "content-type": "application/json",
+            "cache-control": "no-cache",
+            vary: "accept",
+          },
+        });
+      }
+      return sendPart(parts, c, {
+        path: info.file,
+        sizeBytes: contentLength,
+        headers: { ...asText(headers), "content-type": "application/vnd.sqlite3", vary: "accept" },
+      });
+    },
+    pageChecksums: async (c) => {
+      const generation = parseGeneration(c.req.param("generation") ?? "");
+      const info = remembered.get(generation) ?? (await newest(c));
+      if (info.generation !== generation) throw unknownGeneration(generation, info);
+      const { "content-length": _ofImage, etag, ...headers } = metadataOf(info);
+      return sendPart(parts, c, {
+        path: info.checksumsFile,
+        sizeBytes: info.pageCount * 8,
+        headers: {
+          ...asText(headers),
+          etag: etag.replace(/"$/, '-page-checksums"'),
+          "content-type": "application/octet-stream",
+        },
+      });
+    },
+  };
+}
+
+interface SentFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Sends a file, or the part of it that is asked for, under the conditions of the request. */
+async function sendPart(
+  parts: Parts,
+  c: NodeContext,
+  { path, sizeBytes, headers }: SentFile,
+): Promise<Response> {
+  const { incoming, outgoing } = c.env;
+  const { etag = "", "last-modified": lastModified = "" } = headers;
+  const always = { ...headers, "accept-ranges": "bytes", "cache-control": "no-cache" };
+  if (isNoneMatch(incoming.headers["if-none-match"], [etag]))
+    return new Response(null, { status: 304, headers: always });
+  if (incoming.method === "HEAD") {
+    outgoing.writeHead(200, { ...always, "content-length": sizeBytes }).end();
+    return RESPONSE_ALREADY_SENT;
+  }
+  const asked = parseRange(incoming.headers.range, sizeBytes);
+  const range = isRangeValid(c.req.header("if-range"), etag, lastModified) ? asked : undefined;
+  if (range === "unsatisfiable") {
+    const error = new TailraceError(
+      "offset_out_of_range",
+      `range ${incoming.headers.range} of ${sizeBytes} bytes`,
+      {
+        hint: "Ask for a range within the size that content-range states.",
+      },
+    );
+    return problemResponse(error, { "content-range": `bytes */${sizeBytes}` });
+  }
+  if (parts.downloads.count >= parts.limits.maxDownloads) {
+    throw new TailraceError("overloaded", `${parts.downloads.count} downloads are under way already`, {
+      retryable: true,
+      hint: `Ask again after ${RETRY_AFTER_SECONDS} s, or another node.`,
+    });
+  }
+  parts.downloads.count += 1;
+  try {
+    await using file = await openSnapshotFile(path);
+    const { from, to } = range ?? { from: 0, to: sizeBytes };
+    outgoing.writeHead(range === undefined ? 200 : 206, {
+      ...always,
+      "content-length": to - from,
+      ...(range === undefined ? {} : { "content-range": `bytes ${from}-${to - 1}/${sizeBytes}` }),
+    });
+    await sendFile(outgoing, file, { from, to });
+  } catch (error) {
+    if (!outgoing.headersSent) throw error;
+    // The size is promised already: only a broken connection tells the reader that it did not get it.
+    outgoing.destroy();
+  } finally {
+    parts.downloads.count -= 1;
+  }
+  return RESPONSE_ALREADY_SENT;
+}
+
+async function openSnapshotFile(path: string): ReturnType<typeof open> {
+  try {
+    return await open(path, "r");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
+      throw new TailraceError("snapshot_unknown", `${path} has just made way for a newer snapshot`, {
+        cause,
+        retryable: true,
+        hint: "Ask for /snapshot/latest again.",
+      });
+    }
+    throw new TailraceError("storage_failed", `cannot read ${path}: ${String(cause)}`, {
+      cause,
+      retryable: true,
+    });
+  }
+}
+
+function metadataOf(info: SnapshotInfo): SnapshotMetadata {
+  return {
+    [HEADER.snapshotGeneration]: info.generation,
+    [HEADER.snapshotTxid]: info.txid,
+    [HEADER.snapshotChecksum]: `sha256:${info.sha256}`,
+    [HEADER.snapshotDatabaseChecksum]: info.databaseChecksum,
+    [HEADER.snapshotPageSize]: info.pageSizeBytes,
+    [HEADER.snapshotPageCount]: info.pageCount,
+    [HEADER.segment]: info.cursor.segment,
+    [HEADER.offset]: info.cursor.offset,
+    [HEADER.logId]: info.logId,
+    [HEADER.epoch]: info.epoch,
+    // The generation too: two snapshots of one image differ in where the log goes on.
+    etag: `"${info.logId}-${info.generation}-${info.sha256.slice(0, 16)}"`,
+    "content-length": info.pageCount * info.pageSizeBytes,
+    "last-modified": new Date(info.createdMs).toUTCString(),
+  };
+}
+
+function asText(values: Readonly<Record<string, string | number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}
+
+function unknownGeneration(generation: number, newest: SnapshotInfo): TailraceError {
+  return new TailraceError(
+    "snapshot_unknown",
+    `no snapshot ${generation}; the newest is ${newest.generation}`,
+    {
+      hint: "Ask for /snapshot/latest again.",
+    },
+  );
+}
