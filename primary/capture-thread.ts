@@ -75,7 +75,7 @@ export class CaptureThread {
 
   /** One listener an event; a second replaces the first. */
   on<K extends keyof CaptureThreadEvents>(name: K, listener: Listener<K>): this {
-    this.listeners.set(name, listener as Listener<never>);
+    this.listeners.set(name, listener);
     const kept = this.kept.filter((event) => event.name === name);
     this.kept = this.kept.filter((event) => event.name !== name);
     for (const { value } of kept) listener(value as CaptureThreadEvents[K]);
@@ -102,8 +102,9 @@ export class CaptureThread {
   }
 
   /** Connects a serving thread: its calls are answered, and it hears of each new head, the present one at once. */
-  connectServe(port: MessagePort): void {
+  connectServe(port: MessagePort): Promise<void> {
     this.worker.postMessage({ kind: "serve-port", port } satisfies ServePortMessage, [port]);
+    return Promise.resolve();
   }
 
   /** Captures what is committed, checkpoints, and ends the thread. */
