@@ -8,6 +8,8 @@ import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-option
 
 export type { FollowOptions } from "./follow-options.ts";
 
+const MAX_EARLY_MESSAGES = 100;
+
 /** For {@link FollowThread.sync} and {@link FollowThread.waitFor} where the caller names no limit. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
 
@@ -48,6 +50,8 @@ export class FollowThread {
     message: new Set(),
     failed: new Set(),
   };
+  /** Messages from before anybody listened. */
+  private early: string[] = [];
   private failure: TailraceError | undefined;
   private closing: Promise<void> | undefined;
 
@@ -61,7 +65,10 @@ export class FollowThread {
     this.calls.on("ready", () => resolve());
     this.calls.on("applied", (event) => this.announce("applied", event));
     this.calls.on("state", (event) => this.announce("state", event));
-    this.calls.on("message", (event) => this.announce("message", event));
+    this.calls.on("message", (text) => {
+      if (this.listeners.message.size > 0) this.announce("message", text);
+      else if (this.early.length < MAX_EARLY_MESSAGES) this.early.push(text);
+    });
     const fail = (error: TailraceError): void => {
       this.failure ??= error;
       reject(error);
@@ -99,10 +106,14 @@ export class FollowThread {
     return thread;
   }
 
-  /** A listener for `failed` that comes too late is told at once. */
+  /** What was said before the first listener came is told to it at once. */
   on<K extends keyof FollowThreadEvents>(name: K, listener: (event: FollowThreadEvents[K]) => void): void {
     (this.listeners[name] as Set<(event: FollowThreadEvents[K]) => void>).add(listener);
-    const { failure } = this;
+    const { failure, early } = this;
+    if (name === "message") {
+      this.early = [];
+      queueMicrotask(() => early.forEach((text) => listener(text as FollowThreadEvents[K])));
+    }
     if (name === "failed" && failure !== undefined)
       queueMicrotask(() => listener(failure as FollowThreadEvents[K]));
   }

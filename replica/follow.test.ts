@@ -1,0 +1,259 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startFollowing } from "./follow-thread.ts";
+import type { FollowOptions, FollowThread } from "./follow-thread.ts";
+import { TestPrimary } from "./testing/test-primary.ts";
+
+let folder: string;
+let primary: TestPrimary;
+const opened: FollowThread[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "tailrace-follow-"));
+  primary = new TestPrimary(path.join(folder, "primary"));
+  await primary.listen();
+});
+
+afterEach(async () => {
+  for (const replica of opened.splice(0)) await replica.close();
+  await primary.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const edge = (): string => path.join(folder, "edge.db");
+
+async function follow(change: Partial<FollowOptions> = {}): Promise<FollowThread & { messages: string[] }> {
+  const replica = await startFollowing({
+    primary: primary.url,
+    file: edge(),
+    dataDir: `${edge()}-tailrace`,
+    driverName: "node:sqlite",
+    durability: "os",
+    onForeignWrite: "stop",
+    ...change,
+  });
+  opened.push(replica);
+  const messages: string[] = [];
+  replica.on("message", (text) => messages.push(text));
+  return Object.assign(replica, { messages });
+}
+
+async function close(replica: FollowThread): Promise<void> {
+  opened.splice(opened.indexOf(replica), 1);
+  await replica.close();
+}
+
+/** What another process sees. */
+function read(sql: string): string {
+  return execFileSync("sqlite3", [edge(), sql], { encoding: "utf8" }).trim();
+}
+
+/** Both files, checkpointed, byte for byte: by another process, so that no lock of this one is lost. */
+function expectIdentical(): void {
+  primary.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  read("PRAGMA wal_checkpoint(TRUNCATE)");
+  execFileSync("cmp", [primary.file, edge()]);
+  expect(read("PRAGMA integrity_check")).toBe("ok");
+}
+
+async function failure(replica: FollowThread): Promise<{ code: string; message: string }> {
+  return await new Promise((resolve) => replica.on("failed", resolve));
+}
+
+describe("a replica", () => {
+  test("bootstraps, follows each commit, and ends byte-identical", async () => {
+    primary.insert(1000);
+    const replica = await follow();
+    await replica.ready;
+    expect(read("SELECT count(*) FROM t")).toBe("1000");
+    for (let commit = 0; commit < 20; commit++) {
+      const txid = primary.insert(10);
+      await replica.waitFor(txid);
+      expect(read("SELECT count(*) FROM t")).toBe(String(1000 + (commit + 1) * 10));
+    }
+    primary.commit("DELETE FROM t WHERE id % 2");
+    primary.commit("VACUUM");
+    expect(await replica.sync()).toBe(primary.txid);
+    expectIdentical();
+    expect(await replica.status()).toMatchObject({
+      state: "following",
+      lag: { transactions: 0 },
+      position: { txid: primary.txid, databaseChecksum: primary.checksum },
+      lastError: null,
+    });
+  });
+
+  test("merges a backlog that gathered while it was away into few commits", async () => {
+    const replica = await follow();
+    await replica.ready;
+    await close(replica);
+    for (let commit = 0; commit < 50; commit++) primary.insert(20);
+    const again = await follow();
+    let commits = 0;
+    again.on("applied", () => commits++);
+    await again.sync();
+    expect(commits).toBeLessThan(10);
+    expect(again.messages).toEqual([]);
+    expectIdentical();
+  });
+
+  test("applies a transaction larger than its batch memory as one commit", async () => {
+    const replica = await follow();
+    await replica.ready;
+    const txid = primary.insert(3000, 10_000);
+    await replica.waitFor(txid);
+    expect(read("SELECT count(*) FROM t")).toBe("3000");
+    primary.insert(1);
+    await replica.sync();
+    expectIdentical();
+  });
+
+  test("keeps up across a primary that goes away and comes back, and says so", async () => {
+    const replica = await follow();
+    await replica.ready;
+    await primary.unlisten();
+    primary.insert(5);
+    await primary.listen();
+    await replica.waitFor(primary.txid);
+    expect(await replica.status()).toMatchObject({ lastError: { retryable: true } });
+    expectIdentical();
+  });
+
+  test("of a primary with another log fetches only the pages that differ, under an open reader", async () => {
+    primary.insert(5000);
+    const replica = await follow();
+    await replica.ready;
+    primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id = 7");
+    primary.beginHistory();
+    await primary.unlisten();
+    await primary.listen();
+    primary.insert(1);
+    await replica.waitFor(1);
+    await replica.sync();
+    const fetched = replica.messages.find((text) => text.startsWith("resync:"));
+    expect(Number(/(\d+) pages differed/.exec(fetched ?? "")?.[1])).toBeLessThan(10);
+    expect(replica.messages.join("\n")).toMatch(/log_diverged/);
+    expectIdentical();
+  });
+
+  test("that was away while its place in the log was trimmed resyncs and goes on", async () => {
+    const replica = await follow();
+    await replica.ready;
+    await close(replica);
+    for (let commit = 0; commit < 5; commit++) primary.insert(200, 4000);
+    primary.trim();
+    primary.insert(1);
+    const again = await follow();
+    await again.sync();
+    expect(again.messages.join("\n")).toMatch(/segment_trimmed/);
+    expectIdentical();
+  });
+
+  test("whose file somebody has written to stops and says so, and keeps what was written", async () => {
+    const replica = await follow();
+    await replica.ready;
+    read("CREATE TABLE mine(x)");
+    const failed = failure(replica);
+    primary.insert(1);
+    expect(await failed).toMatchObject({ code: "foreign_write" });
+    expect(read("SELECT count(*) FROM mine")).toBe("0");
+    expect(await replica.status()).toMatchObject({ state: "stopped", lastError: { code: "foreign_write" } });
+  });
+
+  test("told to resync after a foreign write undoes it", async () => {
+    const replica = await follow({ onForeignWrite: "resync" });
+    await replica.ready;
+    read("CREATE TABLE mine(x)");
+    primary.insert(1);
+    await replica.sync();
+    expect(replica.messages.join("\n")).toMatch(/foreign_write/);
+    expectIdentical();
+  });
+
+  test("finds a foreign write that was made while it was not running", async () => {
+    const replica = await follow();
+    await replica.ready;
+    await close(replica);
+    read("CREATE TABLE mine(x)");
+    const again = await follow();
+    await expect(again.ready).rejects.toMatchObject({ code: "foreign_write" });
+  });
+
+  test("whose file was deleted while it was not running, or while it was, fetches it again", async () => {
+    primary.insert(10);
+    const replica = await follow();
+    await replica.ready;
+    await close(replica);
+    rmSync(edge());
+    const again = await follow();
+    await again.sync();
+    expect(again.messages.join("\n")).toMatch(/is gone: it is fetched again/);
+    for (const end of ["", "-wal", "-shm"]) rmSync(edge() + end, { force: true });
+    primary.insert(1);
+    await expect.poll(() => existsSync(edge()), { timeout: 10_000 }).toBe(true);
+    await again.sync();
+    expectIdentical();
+  });
+
+  test("never overwrites a database that it did not make", async () => {
+    execFileSync("sqlite3", [edge(), "CREATE TABLE mine(x)"]);
+    await expect(follow()).rejects.toMatchObject({ code: "unrelated_database" });
+    expect(existsSync(`${edge()}-tailrace`)).toBe(false);
+    expect(read("SELECT count(*) FROM mine")).toBe("0");
+  });
+
+  test("never overwrites a database that was put in its place", async () => {
+    const replica = await follow();
+    await replica.ready;
+    await close(replica);
+    rmSync(edge());
+    execFileSync("sqlite3", [edge(), "CREATE TABLE mine(x)"]);
+    const again = await follow();
+    await expect(again.ready).rejects.toMatchObject({ code: "unrelated_database" });
+    expect(read("SELECT count(*) FROM mine")).toBe("0");
+  });
+
+  test("with a damaged position compares its pages and goes on", async () => {
+    primary.insert(100);
+    const replica = await follow();
+    await replica.ready;
+    await close(replica);
+    writeFileSync(`${edge()}-tailrace/position`, Buffer.alloc(1024, 7));
+    primary.insert(1);
+    const again = await follow();
+    await again.sync();
+    expect(again.messages.join("\n")).toMatch(/neither slot/);
+    expectIdentical();
+  });
+
+  test("feeds another replica", async () => {
+    primary.insert(100);
+    const replica = await follow();
+    await replica.ready;
+    const { MessageChannel } = await import("node:worker_threads");
+    const { startServer } = await import("../shared/serve/serve-thread.ts");
+    const { port1, port2 } = new MessageChannel();
+    const logFolder = `${edge()}-tailrace/log`;
+    const server = await startServer({
+      host: "127.0.0.1",
+      port: 0,
+      logFolder,
+      enginePort: port2,
+      role: "replica",
+    });
+    await replica.connectServe(port1);
+    const file = path.join(folder, "second.db");
+    const second = await follow({ primary: server.url, file, dataDir: `${file}-tailrace` });
+    await second.ready;
+    const txid = primary.insert(7);
+    await second.waitFor(txid);
+    expect(execFileSync("sqlite3", [file, "SELECT count(*) FROM t"], { encoding: "utf8" }).trim()).toBe(
+      "107",
+    );
+    await close(second);
+    await server.close(0);
+  });
+});
