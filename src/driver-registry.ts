@@ -73,6 +73,7 @@ function isOpenInThisProcess(identity: string): boolean {
 }
 
 function isLoaded(driver: DriverName): boolean {
+  // Compiled on the spot it is better_sqlite3.node, prebuilt it is better-sqlite3/prebuilds/linux-x64.node.
   if (driver === "better-sqlite3")
     return /better_sqlite3\.node|\/better-sqlite3\/.*\.node/.test(readFileSync("/proc/self/maps", "utf8"));
   const { moduleLoadList } = process as { moduleLoadList?: readonly string[] };

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
+import { statusSchema } from "../shared/protocol.ts";
+import type { StatusDocument } from "../shared/protocol.ts";
 import type { Txid } from "../shared/units.ts";
 
 /** Where a node's database stands: what two nodes are compared by. */
 export interface NodePosition {
   readonly role: string;
-  readonly logId: string | null;
+  readonly logId: string;
   readonly txid: Txid;
   /** 16 hex digits. */
   readonly databaseChecksum: string;
@@ -19,12 +21,10 @@ export interface NodeStatus {
 }
 
 const MAX_STATUS_BYTES = 4 * 1024 * 1024;
-const statusDocument = z.looseObject({ role: z.string() });
-const positionDocument = z.looseObject({
-  role: z.string(),
-  logId: z.string().nullable(),
-  txid: z.int().min(0),
-  databaseChecksum: z.string().regex(/^[0-9a-f]{16}$/),
+
+/** Where a replica's file is; its log may be further. */
+const appliedSchema = z.looseObject({
+  position: z.object({ txid: z.int().min(0), databaseChecksum: z.string() }).nullable(),
 });
 
 /** The base URL of a node, without a slash at the end. @throws invalid_request */
@@ -45,10 +45,20 @@ export function parseNodeUrl(text: string): string {
  */
 export async function fetchStatus(url: string, timeoutMs: number): Promise<NodeStatus> {
   const text = await getText(`${url}/status`, timeoutMs);
-  const document = statusDocument.safeParse(parseJson(text));
+  const document = statusSchema.safeParse(parseJson(text));
   if (!document.success) throw notTailrace(url, "/status is not a status document");
-  const position = positionDocument.safeParse(document.data);
-  return { document: document.data, position: position.success ? position.data : null };
+  return { document: { ...document.data }, position: positionOf(document.data) };
+}
+
+function positionOf(document: StatusDocument): NodePosition | null {
+  const { role, log } = document;
+  if (log === null) return null;
+  const { logId } = log;
+  if (role === "primary") return { role, logId, txid: log.headTxid, databaseChecksum: log.databaseChecksum };
+  const applied = appliedSchema.safeParse(document);
+  if (!applied.success || applied.data.position === null) return null;
+  const { txid, databaseChecksum } = applied.data.position;
+  return { role, logId, txid, databaseChecksum };
 }
 
 async function getText(url: string, timeoutMs: number): Promise<string> {

@@ -1,5 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
+import type { TailraceError } from "../shared/errors.ts";
 import { startServer } from "../shared/serve/serve-thread.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver, DriverName } from "../shared/sqlite/driver.ts";
@@ -12,7 +13,7 @@ import { dataFolderOf, databasePath, logFolderOf } from "./paths.ts";
 /** What a node needs of its engine: capture on a primary, following on a replica. */
 interface Engine {
   /** Answers the serving thread's calls on the port, and tells it of each new head. */
-  connectServe(port: MessagePort): Promise<void>;
+  connectServe(port: MessagePort): Promise<void> | void;
   close(): Promise<void>;
 }
 
@@ -36,6 +37,8 @@ export interface Node<E extends Engine> {
   /** `http://host:port`; undefined where nothing is served. */
   readonly address: string | undefined;
   readonly driver: Driver;
+  /** Resolves when the serving thread has ended without being asked to. */
+  readonly serverFailed: Promise<TailraceError>;
   /** What has been opened, last first. Whoever opens more on top adds it here. */
   readonly opened: AsyncDisposableStack;
 }
@@ -71,7 +74,13 @@ export async function startNode<E extends Engine>({
     const server =
       listen === undefined
         ? undefined
-        : await startServer({ ...listen, logFolder: logFolderOf(dataDir), enginePort: serverPort, role });
+        : await startServer({
+            host: listen.host,
+            port: listen.port,
+            logFolder: logFolderOf(dataDir),
+            enginePort: serverPort,
+            role,
+          });
     // Used when there is no engine yet to be closed after it.
     const unserve = new AsyncDisposableStack();
     if (server !== undefined) unserve.defer(() => server.close(Math.min(deadlineMs, SERVER_CLOSE_MS)));
@@ -83,7 +92,15 @@ export async function startNode<E extends Engine>({
     if (server !== undefined) await engine.connectServe(enginePort);
     // Stopping: unready and no new requests first, then the engine, so that no answer comes from half an engine.
     opened.defer(() => unserve.disposeAsync());
-    return { engine, file, dataDir, address: server?.url, driver, opened };
+    return {
+      engine,
+      file,
+      dataDir,
+      address: server?.url,
+      driver,
+      opened,
+      serverFailed: server?.failed ?? new Promise(() => undefined),
+    };
   } catch (error) {
     await opened.disposeAsync();
     throw error;

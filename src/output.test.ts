@@ -17,8 +17,8 @@ function capture(options: { json?: boolean; isTTY?: boolean; environment?: NodeJ
   });
   const output = createOutput({
     json: options.json ?? false,
-    stdout: stream("stdout") as never,
-    stderr: stream("stderr") as never,
+    stdout: stream("stdout"),
+    stderr: stream("stderr"),
     environment: options.environment ?? {},
   });
   return { output, text };

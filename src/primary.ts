@@ -8,7 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { startCapture } from "../primary/capture-thread.ts";
 import type { CaptureThread } from "../primary/capture-thread.ts";
-import { TailraceError } from "../shared/errors.ts";
+import { TailraceError, fromErrorData } from "../shared/errors.ts";
 import type { Connection } from "../shared/sqlite/driver.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import { startNode } from "./node.ts";
@@ -42,6 +42,8 @@ export interface PrimaryOptions {
 export interface PrimaryEvents {
   /** For people: switched to WAL mode, a new log id, transactions put back after a power loss. */
   message: [text: string];
+  /** Something goes wrong and is being retried (a full disk, say); null when it has passed. */
+  trouble: [error: TailraceError | null];
   /** Capture has ended for good; nothing is replicated any more. The database goes on as an ordinary one. */
   failed: [error: TailraceError];
 }
@@ -113,15 +115,23 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
   private readonly connection: Connection;
   private readonly opened: AsyncDisposableStack;
 
-  constructor({ file, address, engine, opened }: Node<CaptureThread>, connection: Connection) {
+  constructor({ file, address, engine, opened, serverFailed }: Node<CaptureThread>, connection: Connection) {
     super();
     this.file = file;
     this.address = address;
     this.capture = engine;
     this.connection = connection;
     this.opened = opened;
-    engine.on("message", (text) => void this.emit("message", text));
-    engine.on("failed", (error) => void this.emit("failed", error));
+    void serverFailed.then((error) => this.emit("failed", error));
+    // What was said while opening is kept for the first listener. Whoever opened this adds theirs before the next turn.
+    setImmediate(() => {
+      engine.on("message", (text) => void this.emit("message", text));
+      engine.on(
+        "trouble",
+        (error) => void this.emit("trouble", error === null ? null : fromErrorData(error)),
+      );
+      engine.on("failed", (error) => void this.emit("failed", error));
+    });
   }
 
   get database(): unknown {

@@ -11,6 +11,7 @@ import type { FollowThread } from "../replica/follow-thread.ts";
 import { TailraceError } from "../shared/errors.ts";
 import type { Connection } from "../shared/sqlite/driver.ts";
 import type { Txid } from "../shared/units.ts";
+import { EarlyEvents } from "./early-events.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
@@ -66,11 +67,12 @@ export interface Replica<Database = DatabaseSync> extends EventEmitter<ReplicaEv
   /**
    * Catches up with the primary's head as of now.
    * @returns the txid that readers of the file see at least
+   * @throws timeout (after 60 s, unless told otherwise), unreachable, closed; whatever has stopped the replica
    */
-  sync(): Promise<Txid>;
+  sync(options?: { readonly timeoutMs?: number }): Promise<Txid>;
   /**
    * Waits until readers of the file see a txid.
-   * @throws timeout
+   * @throws timeout (after 60 s, unless told otherwise), closed; whatever has stopped the replica
    */
   waitFor(txid: Txid, options?: { readonly timeoutMs?: number }): Promise<void>;
   /** The document that `GET /status` serves of this engine. */
@@ -100,32 +102,40 @@ export function openReplica(options: ReplicaOptions & { readonly driver?: "node:
 export function openReplica<Database = unknown>(options: ReplicaOptions): Promise<Replica<Database>>;
 export async function openReplica(options: ReplicaOptions): Promise<Replica<unknown>> {
   const { listen, driver, file, dataDir, id, signal, ...follow } = readOptions(schema, options);
+  const early = new EarlyEvents();
+  let replica: OpenReplica | undefined;
   const node = await startNode({
     role: "replica",
     file,
     dataDir,
     driver,
     listen,
-    start: (paths) =>
-      startFollowing({
+    start: async (paths) => {
+      const following = await startFollowing({
         ...follow,
         ...paths,
         driverName: driver,
         ...(id === undefined ? {} : { replicaId: id }),
-      }),
+      });
+      following.on("applied", (event) => early.deliver(() => replica?.emit("applied", event)));
+      following.on("message", (text) => early.deliver(() => replica?.emit("message", text)));
+      following.on("failed", (error) => early.deliver(() => replica?.emit("failed", error)));
+      return following;
+    },
   });
   try {
     await unlessAborted(node.engine.ready, signal);
     const connection = openUserConnection(node.driver, node.file, { readOnly: true });
     node.opened.defer(() => connection.close());
-    return new OpenReplica(node, connection);
+    replica = new OpenReplica(node, connection);
+    void node.serverFailed.then((error) => replica?.emit("failed", error));
+    early.release();
+    return replica;
   } catch (error) {
     await node.opened.disposeAsync();
     throw error;
   }
 }
-
-const DEFAULT_WAIT_MS = 30_000;
 
 class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown> {
   readonly file: string;
@@ -141,9 +151,6 @@ class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown
     this.following = engine;
     this.connection = connection;
     this.opened = opened;
-    engine.on("applied", (event) => void this.emit("applied", event));
-    engine.on("message", (text) => void this.emit("message", text));
-    engine.on("failed", (error) => void this.emit("failed", error));
   }
 
   get database(): unknown {
@@ -151,15 +158,12 @@ class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown
     return this.connection.handle;
   }
 
-  sync(): Promise<Txid> {
-    return this.following.sync();
+  sync(options?: { readonly timeoutMs?: number }): Promise<Txid> {
+    return this.following.sync(options);
   }
 
-  async waitFor(
-    txid: Txid,
-    { timeoutMs = DEFAULT_WAIT_MS }: { readonly timeoutMs?: number } = {},
-  ): Promise<void> {
-    await this.following.waitFor(txid, { timeoutMs });
+  waitFor(txid: Txid, options?: { readonly timeoutMs?: number }): Promise<void> {
+    return this.following.waitFor(txid, options);
   }
 
   status(): Promise<Readonly<Record<string, unknown>>> {

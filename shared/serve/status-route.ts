@@ -67,5 +67,5 @@ function mergedLog(
   { log }: StatusDocument,
 ): { log?: Record<string, unknown> } {
   const more = engine["log"];
-  return typeof more === "object" && more !== null ? { log: { ...more, ...log } } : {};
+  return log !== null && typeof more === "object" && more !== null ? { log: { ...more, ...log } } : {};
 }

@@ -30,7 +30,17 @@ async function run(call: Call<PrimarySettings>): Promise<number> {
   await using _ = node.opened;
   const { engine, file, dataDir, address } = node;
   engine.on("message", (text) => output.event("message", { text }, text));
-  const failed = new Promise<never>((_resolve, reject) => engine.on("failed", reject));
+  engine.on("trouble", (error) => {
+    output.event(
+      "trouble",
+      { error },
+      error === null ? "well again" : `retrying after ${error.code}: ${error.message}`,
+    );
+  });
+  const failed = Promise.race([
+    new Promise<never>((_resolve, reject) => engine.on("failed", reject)),
+    node.serverFailed.then((error) => Promise.reject(error)),
+  ]);
 
   output.event(
     "serving",

@@ -46,7 +46,10 @@ async function run(call: Call<ReplicaSettings>): Promise<number> {
   await using _ = node.opened;
   const { engine, file, dataDir, address } = node;
   engine.on("message", (text) => output.event("message", { text }, text));
-  const failed = new Promise<never>((_resolve, reject) => engine.on("failed", reject));
+  const failed = Promise.race([
+    new Promise<never>((_resolve, reject) => engine.on("failed", reject)),
+    node.serverFailed.then((error) => Promise.reject(error)),
+  ]);
 
   output.event(
     "serving",

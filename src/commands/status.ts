@@ -31,7 +31,7 @@ export function listOf(document: Readonly<Record<string, unknown>>): readonly st
 
 function* leaves(value: unknown, path: string): Iterable<readonly [string, string]> {
   if (typeof value !== "object" || value === null) {
-    yield [path, value === null ? "–" : String(value as string | number | boolean)];
+    yield [path, value === null ? "–" : typeof value === "string" ? value : JSON.stringify(value)];
     return;
   }
   for (const [key, inner] of Object.entries(value))

@@ -2,6 +2,7 @@ import { fetchStatus } from "../node-client.ts";
 import type { NodeStatus } from "../node-client.ts";
 import type { DemoProcess } from "./demo-process.ts";
 import type { DemoRow } from "./demo-table.ts";
+import type { ReplicaReader } from "./replica-reader.ts";
 
 export interface DemoNode {
   readonly name: string;
@@ -10,9 +11,14 @@ export interface DemoNode {
   readonly process: DemoProcess;
 }
 
-/** A function that asks all nodes at once, the primary first, and says what changed since it was last called. */
+/**
+ * A function that asks all nodes at once, the primary first, and says what changed since it was last called.
+ *
+ * @param readers of the replicas' files, by name
+ */
 export function sampleNodes(
   nodes: readonly DemoNode[],
+  readers: ReadonlyMap<string, ReplicaReader>,
   timeoutMs: number,
 ): () => Promise<readonly DemoRow[]> {
   const last = new Map<string, { readonly txid: number; readonly atMs: number }>();
@@ -21,6 +27,8 @@ export function sampleNodes(
       nodes.map(({ url }) => fetchStatus(url, timeoutMs).catch(() => undefined as NodeStatus | undefined)),
     );
     const atMs = performance.now();
+    const lagsMs = new Map<string, number | null>();
+    for (const [name, reader] of readers) lagsMs.set(name, await reader.lagMs());
     const headTxid = statuses[0]?.position?.txid ?? null;
     return nodes.map(({ name }, index) => {
       const status = statuses[index];
@@ -33,16 +41,18 @@ export function sampleNodes(
         // The two were asked at one moment but answered at two: a replica may then be ahead of what its primary said.
         lagTransactions:
           index === 0 || txid === null || headTxid === null ? null : Math.max(0, headTxid - txid),
-        lagMs: index === 0 ? null : lagOf(status),
+        lagMs: lagsMs.get(name) ?? null,
         transactionsPerSecond:
           txid === null || before === undefined ? null : ((txid - before.txid) * 1000) / (atMs - before.atMs),
-        state: String(status?.document["state"] ?? (status === undefined ? "no answer" : "serving")),
+        state: stateOf(status),
       };
     });
   };
 }
 
-function lagOf(status: NodeStatus | undefined): number | null {
-  const lagMs = status?.document["lagMs"];
-  return typeof lagMs === "number" ? lagMs : null;
+/** A replica says in which state it follows; a primary serves or does not. */
+function stateOf(status: NodeStatus | undefined): string {
+  if (status === undefined) return "no answer";
+  const { state, isReady } = status.document;
+  return typeof state === "string" ? state : isReady === true ? "serving" : "not ready";
 }

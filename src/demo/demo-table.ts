@@ -5,7 +5,7 @@ export interface DemoRow {
   readonly name: string;
   readonly txid: number | null;
   readonly lagTransactions: number | null;
-  /** From a commit on the primary to its being visible in the replica's file, of the newest that was applied. */
+  /** From a row's being written on the primary to its being read in the replica's file by another process. */
   readonly lagMs: number | null;
   readonly transactionsPerSecond: number | null;
   readonly state: string;

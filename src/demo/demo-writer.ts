@@ -17,14 +17,15 @@ database.exec(`
   PRAGMA busy_timeout = 5000;
   CREATE TABLE IF NOT EXISTS tailrace_demo_accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS tailrace_demo_transfers (
-    id INTEGER PRIMARY KEY, payer INTEGER NOT NULL, payee INTEGER NOT NULL, amount INTEGER NOT NULL, note TEXT NOT NULL
+    id INTEGER PRIMARY KEY, payer INTEGER NOT NULL, payee INTEGER NOT NULL, amount INTEGER NOT NULL,
+    written_ms REAL NOT NULL
   );
   WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ${ACCOUNTS})
   INSERT OR IGNORE INTO tailrace_demo_accounts SELECT id, 1000 FROM ids;
 `);
 const move = database.prepare("UPDATE tailrace_demo_accounts SET balance = balance + ? WHERE id = ?");
 const note = database.prepare(
-  "INSERT INTO tailrace_demo_transfers (payer, payee, amount, note) VALUES (?, ?, ?, ?)",
+  "INSERT INTO tailrace_demo_transfers (payer, payee, amount, written_ms) VALUES (?, ?, ?, ?)",
 );
 
 function transfer(): void {
@@ -34,7 +35,7 @@ function transfer(): void {
   database.exec("BEGIN IMMEDIATE");
   move.run(-amount, payer);
   move.run(amount, payee);
-  note.run(payer, payee, amount, new Date().toISOString());
+  note.run(payer, payee, amount, performance.timeOrigin + performance.now());
   database.exec("COMMIT");
 }
 

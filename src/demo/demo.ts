@@ -13,6 +13,7 @@ import { DemoProcess } from "./demo-process.ts";
 import { sampleNodes } from "./demo-sample.ts";
 import type { DemoNode } from "./demo-sample.ts";
 import { LiveTable } from "./demo-table.ts";
+import { ReplicaReader } from "./replica-reader.ts";
 
 export interface DemoOptions {
   readonly replicaCount: number;
@@ -42,9 +43,11 @@ const LINE_MS = 1_000;
 export async function runDemo(options: DemoOptions): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), "tailrace-demo-"));
   const processes: DemoProcess[] = [];
+  const over = new AbortController();
   try {
-    return await demonstrate(options, folder, processes);
+    return await demonstrate(options, folder, processes, over.signal);
   } finally {
+    over.abort();
     await Promise.all(processes.map((process) => process.kill()));
     await rm(folder, { recursive: true, force: true });
   }
@@ -54,6 +57,7 @@ async function demonstrate(
   { replicaCount, rate, durationMs, database, signal, output }: DemoOptions,
   folder: string,
   processes: DemoProcess[],
+  over: AbortSignal,
 ): Promise<boolean> {
   const start = (name: string, script: URL, words: readonly string[]): DemoProcess => {
     const process = new DemoProcess({ name, script, words });
@@ -92,11 +96,12 @@ async function demonstrate(
   );
 
   const crashed = Promise.race(processes.map((process) => process.crashed));
-  await Promise.race([watch([primary, ...replicas], durationMs, signal, output), crashed]);
+  const stopWatching = AbortSignal.any([signal, over]);
+  await Promise.race([watch(primary, replicas, durationMs, stopWatching, output), crashed]);
   await writer.stop(STOP_MS);
   output.message("\nwriter stopped; waiting until the replicas have all of it");
   await Promise.race([
-    within(CATCH_UP_MS, caughtUp(primary, replicas), "the replicas did not catch up"),
+    within(CATCH_UP_MS, caughtUp(primary, replicas, over), "the replicas did not catch up"),
     crashed,
   ]);
   await Promise.all(replicas.map(({ process }) => process.stop(STOP_MS)));
@@ -106,7 +111,8 @@ async function demonstrate(
 
 /** Shows the nodes until the time is over or the signal comes. */
 async function watch(
-  nodes: readonly DemoNode[],
+  primary: DemoNode,
+  replicas: readonly DemoNode[],
   durationMs: number | undefined,
   signal: AbortSignal,
   output: Output,
@@ -114,7 +120,10 @@ async function watch(
   const table = new LiveTable(output);
   const startMs = performance.now();
   const elapsedMs = (): number => performance.now() - startMs;
-  const sample = sampleNodes(nodes, STATUS_MS);
+  // Closed before the replicas stop, so that their last connection is their own.
+  using opened = new DisposableStack();
+  const readers = new Map(replicas.map(({ name, file }) => [name, opened.use(new ReplicaReader(file))]));
+  const sample = sampleNodes([primary, ...replicas], readers, STATUS_MS);
   while (!signal.aborted && elapsedMs() < (durationMs ?? Infinity)) {
     const pauseMs = Math.min(output.isTerminal ? REDRAW_MS : LINE_MS, (durationMs ?? Infinity) - elapsedMs());
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
@@ -122,10 +131,10 @@ async function watch(
   }
 }
 
-async function caughtUp(primary: DemoNode, replicas: readonly DemoNode[]): Promise<void> {
+async function caughtUp(primary: DemoNode, replicas: readonly DemoNode[], over: AbortSignal): Promise<void> {
   // The writer's last commit may not be in the log yet: the primary has settled when two looks agree.
   let target: number | undefined;
-  for (;;) {
+  while (!over.aborted) {
     const positions = await Promise.all(
       [primary, ...replicas].map(async ({ url }) => (await fetchStatus(url, STATUS_MS)).position?.txid),
     );
