@@ -156,6 +156,7 @@ const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Rem
   not_ready: "retry",
   protocol_violation: "retry",
   snapshot_unknown: "retry",
+  not_found: "retry",
   database_busy: "retry",
   storage_failed: "retry",
   internal: "retry",

@@ -1,0 +1,24 @@
+/*
+ * A replica as a process of its own, for crash tests: follow.ts URL FILE [os|commit] [stop|resync]. Prints `ready`, then each
+ * applied txid, one a line; ends in order at the end of its input.
+ */
+import { startFollowing } from "../../replica/follow-thread.ts";
+
+const [, , primary, file, durability = "os", onForeignWrite = "stop"] = process.argv;
+const replica = await startFollowing({
+  primary: primary!,
+  file: file!,
+  dataDir: `${file}-tailrace`,
+  driverName: "node:sqlite",
+  durability: durability as "os",
+  onForeignWrite: onForeignWrite as "stop",
+});
+replica.on("message", (text) => process.stderr.write(`${text}\n`));
+replica.on("applied", ({ txid }) => process.stdout.write(`${txid}\n`));
+replica.on("failed", (error) => {
+  process.stderr.write(`${error.code}: ${error.message}\n`);
+  process.exit(1);
+});
+void replica.ready.then(() => process.stdout.write("ready\n")).catch(() => undefined);
+process.stdin.on("end", () => void replica.close().then(() => process.exit(0)));
+process.stdin.resume();
