@@ -50,6 +50,8 @@ export class ChunkSource {
   private readonly folder: string;
   private readonly maxInFlightBytes: number;
   private readonly chunks: LRUCache<string, HeldChunk>;
+  /** What somebody holds, so that it is shared even when the cache has let go of it. */
+  private readonly inFlight = new Map<string, HeldChunk>();
   private readonly sealedSizes = new LRUCache<string, number>({ max: MAX_SEALED_SIZES });
   private heldBytes = 0;
 
@@ -122,7 +124,7 @@ export class ChunkSource {
   ): Promise<{ readonly chunk: Chunk; readonly release: () => void }> {
     const { cursor, lengthBytes } = place;
     const key = `${head.logId}:${cursor.segment}:${cursor.offset}:${lengthBytes}:${encoding}`;
-    let held = this.chunks.get(key);
+    let held = this.inFlight.get(key) ?? this.chunks.get(key);
     if (held === undefined) {
       if (this.heldBytes + lengthBytes > this.maxInFlightBytes) throw this.overloaded();
       const chunk = encoding === "identity" ? this.read(place, head) : this.encode(place, head, encoding);
@@ -130,7 +132,7 @@ export class ChunkSource {
       this.chunks.set(key, held);
       chunk.catch(() => this.chunks.delete(key));
     }
-    const release = this.take(held);
+    const release = this.take(key, held);
     try {
       return { chunk: await held.chunk, release };
     } catch (error) {
@@ -139,12 +141,15 @@ export class ChunkSource {
     }
   }
 
-  private take(held: HeldChunk): () => void {
+  private take(key: string, held: HeldChunk): () => void {
     if (held.holders === 0) this.heldBytes += held.lengthBytes;
     held.holders += 1;
+    this.inFlight.set(key, held);
     return () => {
       held.holders -= 1;
-      if (held.holders === 0) this.heldBytes -= held.lengthBytes;
+      if (held.holders > 0) return;
+      this.heldBytes -= held.lengthBytes;
+      this.inFlight.delete(key);
     };
   }
 

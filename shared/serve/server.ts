@@ -34,7 +34,7 @@ export interface RunningServer {
   readonly host: string;
   readonly port: number;
   /** Unready at once, no new connections; then waits for what is under way, at most until the deadline. */
-  close(deadlineMs: number): Promise<void>;
+  readonly close: (deadlineMs: number) => Promise<void>;
 }
 
 /**

@@ -1,58 +1,19 @@
 import { readFileSync } from "node:fs";
-import { request } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
 import { connect } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { get, problem, statusOf, until } from "../../test/harness/http.ts";
 import { LOG_ID, ServingNode, whenReady } from "../../test/harness/serving-node.ts";
 import { TailraceError } from "../errors.ts";
 import { segmentPath } from "../log/segment-files.ts";
-import { HEADER, problemSchema } from "../protocol.ts";
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  /** As it came over the wire. */
-  readonly body: Buffer;
-}
-
-/** A request without anything that an HTTP client adds of itself. */
-function get(
-  url: string,
-  { headers = {}, method = "GET" }: { headers?: Record<string, string>; method?: string } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url, { method, headers, agent: false }, (response) => {
-      const parts: Buffer[] = [];
-      response.on("data", (part: Buffer) => parts.push(part));
-      response.on("error", reject);
-      response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }),
-      );
-    });
-    asked.on("error", reject);
-    asked.end();
-  });
-}
-
-function problem({
-  body,
-  headers,
-}: Answer): { code: string; detail: string; retryable: boolean; status: number } & Record<string, unknown> {
-  expect(headers["content-type"]).toBe("application/problem+json");
-  expect(headers[HEADER.protocol]).toBe("1");
-  const parsed = problemSchema.parse(JSON.parse(body.toString()));
-  expect(parsed.detail).not.toBe("");
-  return parsed;
-}
+import { HEADER } from "../protocol.ts";
 
 /** A node with three sealed segments and an open one. */
-async function fourSegments(
-  limits: NonNullable<Parameters<typeof ServingNode.start>[0]>["limits"] = {},
-): Promise<ServingNode> {
-  const node = await ServingNode.start({ segmentSizeBytes: 2000, limits });
-  node.commit(10);
+async function fourSegments(): Promise<ServingNode> {
+  const node = await ServingNode.start({ segmentSizeBytes: 2000 });
+  node.commit(14);
   await whenReady(node.url);
   expect(node.log.end.segment).toBe(4);
   return node;
@@ -202,7 +163,7 @@ describe("what cannot be answered", () => {
     await using node = await ServingNode.start();
     node.commit(1);
     const query = new URLSearchParams({ segment: "1", offset: "0", max_bytes: "100", [key]: value });
-    const answer = await get(`${node.url}/wal?${query}`);
+    const answer = await get(`${node.url}/wal?${query.toString()}`);
     expect(answer.status).toBe(400);
     const stated = problem(answer);
     expect(stated).toMatchObject({
@@ -375,7 +336,7 @@ describe("waiting", () => {
     const { end } = node.log;
     const held = get(`${node.url}/wal?segment=1&offset=${end.offset}&max_bytes=10000&wait_ms=60000`);
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 1,
     );
     node.commit(1);
@@ -383,7 +344,7 @@ describe("waiting", () => {
     expect(answer.status).toBe(200);
     expect(answer.body.equals(logBytes(node, 1).subarray(end.offset))).toBe(true);
     expect(answer.headers[HEADER.headTxid]).toBe("2");
-    expect(await status(node)).toMatchObject({ waitingRequests: 0 });
+    expect(await statusOf(node.url)).toMatchObject({ waitingRequests: 0 });
   });
 
   test("a head that brings nothing past the cursor resumes nobody", async () => {
@@ -392,12 +353,12 @@ describe("waiting", () => {
     await whenReady(node.url);
     const held = get(`${node.url}/wal?segment=1&offset=${node.log.end.offset}&max_bytes=10000&wait_ms=60000`);
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 1,
     );
     node.announce();
     node.announce();
-    expect(await status(node)).toMatchObject({ waitingRequests: 1 });
+    expect(await statusOf(node.url)).toMatchObject({ waitingRequests: 1 });
     node.commit(1);
     expect((await held).body.length).toBeGreaterThan(0);
   });
@@ -425,7 +386,7 @@ describe("waiting", () => {
     const url = `${node.url}/wal?segment=1&offset=${node.log.end.offset}&max_bytes=10000&wait_ms=60000`;
     const held = get(url, { headers: { [HEADER.logId]: LOG_ID } });
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 1,
     );
     node.logId = "e".repeat(32);
@@ -434,7 +395,7 @@ describe("waiting", () => {
 
     const heldAgain = get(url);
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 1,
     );
     node.unready(new TailraceError("not_ready", "stopping", { retryable: true }));
@@ -452,12 +413,12 @@ describe("waiting", () => {
       `GET /wal?segment=1&offset=${node.log.end.offset}&wait_ms=60000 HTTP/1.1\r\nhost: x\r\n\r\n`,
     );
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 1,
     );
     socket.destroy();
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 0,
     );
     node.commit(1);
@@ -471,7 +432,7 @@ describe("waiting", () => {
     const url = `${node.url}/wal?segment=1&offset=${node.log.end.offset}&max_bytes=10000&wait_ms=60000`;
     const held = [get(url), get(url)];
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 2,
     );
     const refused = await get(url);
@@ -492,7 +453,7 @@ describe("waiting", () => {
     const url = `${node.url}/wal?segment=1&offset=${end.offset}&max_bytes=100000&wait_ms=60000`;
     const held = Array.from({ length: 1000 }, () => get(url));
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 1000,
     );
     node.commit(1, { fragments: 4, pagesEach: 8 });
@@ -510,7 +471,7 @@ describe("waiting", () => {
     await whenReady(node.url);
     const held = get(`${node.url}/wal?segment=1&offset=${node.log.end.offset}&wait_ms=60000`);
     await until(
-      () => status(node),
+      () => statusOf(node.url),
       ({ waitingRequests }) => waitingRequests === 1,
     );
     const closed = node.closeServer(60_000);
@@ -623,16 +584,40 @@ describe("caching", () => {
 
 describe("bounds", () => {
   test("what slow readers hold is limited; a chunk that many hold counts once", async () => {
-    await using node = await ServingNode.start({ limits: { maxInFlightBytes: 12 << 20, cacheBytes: 1 } });
-    node.commit(40, { fragments: 1, pagesEach: 1024 });
-    node.commit(1, { fragments: 1, pagesEach: 1024 });
+    // A chunk larger than any socket buffer, so that a reader who reads nothing holds it.
+    await using node = await ServingNode.start({
+      segmentSizeBytes: 64 << 20,
+      limits: { maxInFlightBytes: 20 << 20, cacheBytes: 1 },
+    });
+    node.commit(40, { pagesEach: 1024 });
     await whenReady(node.url);
-    const size = 8 << 20;
-    const ask = (offset: number): string =>
-      `GET /wal?segment=1&offset=${offset}&max_bytes=${size} HTTP/1.1\r\nhost: x\r\n\r\n`;
-    // The segment is sealed at 1 MiB; what is asked for must be larger than what socket buffers swallow.
-    expect(node.log.end.segment).toBeGreaterThan(10);
-    expect(ask(0)).toContain("/wal");
+    const size = 16 << 20;
+    const { port } = new URL(node.url);
+    const slowReader = (offset: number): Promise<Socket> =>
+      new Promise((resolve) => {
+        const socket = connect(Number(port), "127.0.0.1");
+        socket.write(`GET /wal?segment=1&offset=${offset}&max_bytes=${size} HTTP/1.1\r\nhost: x\r\n\r\n`);
+        socket.once("data", (head: Buffer) => {
+          socket.pause();
+          expect(head.toString("latin1", 0, 15)).toBe("HTTP/1.1 200 OK");
+          resolve(socket);
+        });
+      });
+    const url = (offset: number): string => `${node.url}/wal?segment=1&offset=${offset}&max_bytes=${size}`;
+
+    const readers = [await slowReader(0), await slowReader(0), await slowReader(0)];
+    const refused = await get(url(1));
+    expect(refused.status).toBe(503);
+    expect(refused.headers["retry-after"]).toBe("1");
+    expect(problem(refused)).toMatchObject({ code: "overloaded", retryable: true });
+    // Small chunks still fit.
+    expect((await get(`${node.url}/wal?segment=1&offset=7&max_bytes=1000`)).status).toBe(200);
+    for (const reader of readers) reader.destroy();
+    const answer = await until(
+      () => get(url(1)),
+      ({ status: code }) => code === 200,
+    );
+    expect(answer.body.length).toBe(size);
   });
 
   test("a request with more header bytes than the limit is refused, and the node goes on", async () => {
@@ -674,17 +659,3 @@ describe("bounds", () => {
     expect((await get(`${node.url}/wal?segment=1&offset=0`)).status).toBe(200);
   });
 });
-
-async function status(node: ServingNode): Promise<Record<string, unknown>> {
-  const { body } = await get(`${node.url}/status`);
-  return JSON.parse(body.toString()) as Record<string, unknown>;
-}
-
-/** Asks again until it is so. */
-async function until<T>(ask: () => Promise<T>, isSo: (value: T) => boolean): Promise<T> {
-  for (let attempt = 0; attempt < 5000; attempt++) {
-    const value = await ask();
-    if (isSo(value)) return value;
-  }
-  throw new Error("it never comes to be");
-}
