@@ -187,6 +187,25 @@ describe("after a crash", () => {
     },
   );
 
+  test("entries of pages that the database had not yet at the mark do not count before the replay sets them", () => {
+    const table = PageTable.create(path, { cacheBlocks: 1 });
+    for (let page = 1; page <= 600; page++) table.set(page, hashOf(page));
+    table.resize(600);
+    table.flush(MARK);
+    const grow = (grown: PageTable): void => {
+      for (let page = 601; page <= 3000; page++) grown.set(page, hashOf(page));
+      grown.resize(3000);
+    };
+    grow(table);
+    const recovered = openAsAfterCrash()!;
+    expect(recovered.checksum).toBe(recovered.mark.checksum);
+    expect(recovered.get(601)).toBe(0n);
+    grow(recovered);
+    expect(recovered.checksum).toBe(table.checksum);
+    recovered.close();
+    table.close();
+  });
+
   test("a process killed between the entries and the header of a flush leaves the mark of before", () => {
     const script = `
       const { PageTable } = await import(${JSON.stringify(join(import.meta.dirname, "page-table.ts"))});
