@@ -185,24 +185,6 @@ describe("stopped and started again", () => {
     expect(database.messages).toEqual([]);
   });
 
-  test("commits that are still in the WAL become records of their own", async () => {
-    const database = await following();
-    database.python("c.execute('insert into t(b) values(1)')");
-    await database.capture.durable();
-    const reader = "import time\nc.execute('begin')\nc.execute('select * from t').fetchall()\n";
-    // A connection that stays open keeps the WAL when Tailrace leaves.
-    database.python(`
-import subprocess
-subprocess.Popen([sys.executable, '-c', 'import sqlite3,time,sys\\nc=sqlite3.connect(sys.argv[1])\\nc.execute("select * from t").fetchall()\\ntime.sleep(20)', ${JSON.stringify(database.file)}])
-`);
-    expect(reader).toBeTruthy();
-    await database.stop();
-    database.python("for i in range(5): c.execute('insert into t(b) values(2)')");
-    await database.start();
-    expect(await database.prove()).toBe(6);
-    expect(database.messages).toEqual([]);
-  });
-
   test("commits that the WAL has forgotten become one difference", async () => {
     const database = await following();
     database.python("for i in range(100): c.execute('insert into t(b) values(?)', (os.urandom(2000),))");

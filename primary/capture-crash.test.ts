@@ -1,0 +1,120 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { expect, onTestFinished, test } from "vitest";
+import { CapturedDatabase } from "../test/harness/captured-database.ts";
+
+const PROGRAM = new URL("../test/programs/capture.ts", import.meta.url).pathname;
+const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')";
+/** Commits that leave the WAL alone, so that it keeps what a dead capture has not taken. */
+const COMMITS = 40;
+const WRITE = `
+c.execute('pragma wal_autocheckpoint=0')
+for i in range(${COMMITS}): c.execute('insert into t(b) values(?)', (os.urandom(3000),))
+os._exit(0)`;
+
+interface Victim {
+  readonly process: ChildProcess;
+  /** The newest transaction that it has told of. */
+  acknowledged: number;
+}
+
+async function startVictim(file: string, failpoint: string, softLimitBytes = 1 << 24): Promise<Victim> {
+  const child = spawn(process.execPath, [PROGRAM, file, String(softLimitBytes)], {
+    env: { ...process.env, TAILRACE_FAILPOINT: failpoint },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const victim = { process: child, acknowledged: 0 };
+  const lines = createInterface({ input: child.stdout });
+  await new Promise<void>((resolve) => {
+    lines.on("line", (line) => {
+      if (line === "ready") resolve();
+      else victim.acknowledged = Number(line);
+    });
+    child.on("exit", () => resolve());
+  });
+  return victim;
+}
+
+async function database(): Promise<CapturedDatabase> {
+  const captured = new CapturedDatabase();
+  captured.python(SETUP);
+  captured.keepStart();
+  return captured;
+}
+
+test.each([
+  "capture.frames-read:3",
+  "capture.frames-read:7",
+  "capture.recorded",
+  "capture.recorded:9",
+  "capture.synced:2",
+  "log.fragment-written:5",
+  "log.record-written:5",
+  "log.segment-sealed",
+  "log.segment-created",
+])("killed at %s: every commit is a record of its own, none twice", async (failpoint) => {
+  const captured = await database();
+  const victim = await startVictim(captured.file, failpoint);
+  captured.python(WRITE);
+  if (victim.process.signalCode === null) await once(victim.process, "exit");
+  expect(victim.process.signalCode).toBe("SIGKILL");
+  captured.python(WRITE);
+  await captured.start();
+  expect((await captured.capture.durable()).txid).toBeGreaterThanOrEqual(victim.acknowledged);
+  expect(await captured.prove()).toBe(2 * COMMITS);
+  expect((await captured.status()).differences).toBe(0);
+});
+
+test.each(["capture.pin-moved:2", "capture.checkpointed", "capture.restart-allowed"])(
+  "killed at %s, in the midst of a checkpoint: nothing is missed",
+  async (failpoint) => {
+    const captured = await database();
+    const victim = await startVictim(captured.file, failpoint, 20_000);
+    captured.python(WRITE);
+    if (victim.process.signalCode === null) await once(victim.process, "exit");
+    captured.python(WRITE);
+    captured.python("for i in range(5): c.execute('insert into t(b) values(1)')");
+    await captured.start();
+    const { txid } = await captured.capture.durable();
+    expect(txid).toBeGreaterThanOrEqual(victim.acknowledged);
+    await captured.prove();
+    captured.python(WRITE);
+    expect(await captured.prove()).toBe(txid + COMMITS);
+  },
+);
+
+test("killed at random moments under load, again and again: the log and the database end at one state", async () => {
+  const captured = await database();
+  // The log begins here, at the state that is kept.
+  await captured.start();
+  await captured.stop();
+  const writer = spawn("python3", [
+    "-c",
+    `import sqlite3, sys, os, time
+c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+c.execute('pragma wal_autocheckpoint=50')
+while True:
+    c.execute('insert into t(b) values(?)', (os.urandom(1000),))
+    time.sleep(0.0005)`,
+    captured.file,
+  ]);
+  onTestFinished(() => void writer.kill("SIGKILL"));
+  let acknowledged = 0;
+  for (let round = 0; round < 8; round++) {
+    const victim = await startVictim(captured.file, "", 50_000);
+    await expect.poll(() => victim.acknowledged > 0, { timeout: 10_000, interval: 1 }).toBe(true);
+    const target = victim.acknowledged + round * 37;
+    await expect.poll(() => victim.acknowledged >= target, { timeout: 10_000, interval: 1 }).toBe(true);
+    victim.process.kill("SIGKILL");
+    await once(victim.process, "exit");
+    expect(victim.acknowledged).toBeGreaterThan(acknowledged);
+    acknowledged = victim.acknowledged;
+  }
+  writer.kill("SIGKILL");
+  if (writer.exitCode === null && writer.signalCode === null) await once(writer, "exit");
+  await captured.start();
+  expect(await captured.prove()).toBeGreaterThanOrEqual(acknowledged);
+});

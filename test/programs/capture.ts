@@ -1,0 +1,15 @@
+/** Follows the database given until it is killed: for crash tests. Arguments: the database, a soft limit for its WAL. */
+import { startCapture } from "../../primary/capture-thread.ts";
+
+const [file = "", walSoftLimitBytes = "16777216"] = process.argv.slice(2);
+const capture = await startCapture({
+  file,
+  dataDir: `${file}-tailrace`,
+  driverName: "node:sqlite",
+  durability: "commit",
+  walSoftLimitBytes: Number(walSoftLimitBytes),
+  segmentSizeBytes: 256 * 1024,
+});
+process.stdout.write("ready\n");
+// What is acknowledged is what may never be lost.
+capture.on("head", ({ txid }) => process.stdout.write(`${txid}\n`));
