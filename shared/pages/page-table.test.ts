@@ -45,6 +45,12 @@ function replay(table: PageTable): void {
   table.resize(4000);
 }
 
+/** What the log would say happened after a mark at 600 pages. */
+function grow(table: PageTable): void {
+  for (let page = 601; page <= 3000; page++) table.set(page, hashOf(page));
+  table.resize(3000);
+}
+
 /** The table as a crash now would leave it: what is in the file, nothing of what is in memory. */
 function openAsAfterCrash(cacheBlocks?: number): PageTable | undefined {
   const copy = join(folder, "after-crash.sum");
@@ -192,10 +198,6 @@ describe("after a crash", () => {
     for (let page = 1; page <= 600; page++) table.set(page, hashOf(page));
     table.resize(600);
     table.flush(MARK);
-    const grow = (grown: PageTable): void => {
-      for (let page = 601; page <= 3000; page++) grown.set(page, hashOf(page));
-      grown.resize(3000);
-    };
     grow(table);
     const recovered = openAsAfterCrash()!;
     expect(recovered.checksum).toBe(recovered.mark.checksum);
