@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command as CommanderCommand, CommanderError, Option } from "commander";
-import { asTailraceError } from "../shared/errors.ts";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import type { Command } from "./command.ts";
 import { describeSettings, readSettings } from "./configuration.ts";
 import type { SettingInfo } from "./configuration.ts";
@@ -25,6 +25,7 @@ export async function runCommandLine({ commands, words, environment }: CommandLi
     .helpCommand(false)
     .configureHelp({ sortOptions: false, helpWidth: 110 })
     .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 works, but not as it should.")
+    .configureOutput({ outputError: () => undefined })
     .exitOverride();
   for (const command of commands) {
     addCommand(program, command, async (operands, flags) => {
@@ -35,10 +36,19 @@ export async function runCommandLine({ commands, words, environment }: CommandLi
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Commander has printed already. Asking for help or the version is no error; anything else is wrong usage.
+    // Asking for help or the version is no error. Without any command, help has been shown, and is one.
     exitCode = error.exitCode === 0 ? EXIT_DONE : EXIT_WRONG_USAGE;
+    if (!error.code.startsWith("commander.help") && exitCode !== EXIT_DONE) {
+      createOutput({ json: words.includes("--json"), environment }).error(wrongUsage(error));
+    }
   }
   return exitCode;
+}
+
+function wrongUsage({ message }: CommanderError): TailraceError {
+  const [what = "", suggestion] = message.replace(/^error: /, "").split("\n");
+  const hint = suggestion === undefined ? "See tailrace --help." : suggestion.replaceAll(/^\(|\)$/g, "");
+  return new TailraceError("invalid_configuration", what, { hint });
 }
 
 async function runCommand(

@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { MessageChannel } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
+import { asTailraceError } from "../shared/errors.ts";
 import type { TailraceError } from "../shared/errors.ts";
 import { startServer } from "../shared/serve/serve-thread.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
@@ -39,6 +42,8 @@ export interface Node<E extends Engine> {
   readonly driver: Driver;
   /** Resolves when the serving thread has ended without being asked to. */
   readonly serverFailed: Promise<TailraceError>;
+  /** Closes what is open and removes the data folder, if this start has made it: for input that proves wrong later. */
+  readonly discard: () => Promise<void>;
   /** What has been opened, last first. Whoever opens more on top adds it here. */
   readonly opened: AsyncDisposableStack;
 }
@@ -46,7 +51,8 @@ export interface Node<E extends Engine> {
 const SERVER_CLOSE_MS = 2_000;
 
 /**
- * Starts a node's threads: the server, and the engine behind it. A failure closes again what had been opened.
+ * Starts a node's threads: the server, and the engine behind it. A failure closes again what had been opened, and
+ * leaves no data folder where there was none.
  *
  * @throws invalid_configuration, unsupported_file_system, driver_conflict, driver_unavailable, address_in_use; whatever
  *   the engine finds wrong
@@ -64,6 +70,11 @@ export async function startNode<E extends Engine>({
   const file = databasePath(given.file);
   const dataDir = dataFolderOf(file, given.dataDir);
   const opened = new AsyncDisposableStack();
+  const isNewDataDir = !existsSync(dataDir);
+  const discard = async (): Promise<void> => {
+    await opened.disposeAsync();
+    if (isNewDataDir) await rm(dataDir, { recursive: true, force: true });
+  };
   try {
     opened.defer(claimFile(file, driverName));
     const driver = await loadDriver(driverName);
@@ -98,11 +109,14 @@ export async function startNode<E extends Engine>({
       dataDir,
       address: server?.url,
       driver,
+      discard,
       opened,
       serverFailed: server?.failed ?? new Promise(() => undefined),
     };
   } catch (error) {
-    await opened.disposeAsync();
+    // In use means that another process has made the folder since.
+    if (asTailraceError(error).code === "data_folder_in_use") await opened.disposeAsync();
+    else await discard();
     throw error;
   }
 }

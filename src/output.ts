@@ -45,7 +45,7 @@ export function createOutput({
   return {
     isJson: json,
     isTerminal: stdout.isTTY === true && !json,
-    columns: () => stdout.columns ?? 80,
+    columns: () => stdout.columns || 80,
     data: (document, text) => void stdout.write(`${json ? JSON.stringify(document) : text}\n`),
     event: (name, fields, text) => {
       if (json) stdout.write(`${JSON.stringify({ event: name, ...fields })}\n`);

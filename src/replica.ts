@@ -8,7 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { startFollowing } from "../replica/follow-thread.ts";
 import type { FollowThread } from "../replica/follow-thread.ts";
-import { TailraceError } from "../shared/errors.ts";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import type { Connection } from "../shared/sqlite/driver.ts";
 import type { Txid } from "../shared/units.ts";
 import { EarlyEvents } from "./early-events.ts";
@@ -132,7 +132,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
     early.release();
     return replica;
   } catch (error) {
-    await node.opened.disposeAsync();
+    // A URL that leads elsewhere: nothing of it stays on the disk.
+    if (asTailraceError(error).code === "not_tailrace") await node.discard();
+    else await node.opened.disposeAsync();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { startFollowing } from "../../replica/follow-thread.ts";
+import { asTailraceError } from "../../shared/errors.ts";
 import type { Call, Command } from "../command.ts";
 import { operand } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
@@ -51,16 +52,23 @@ async function run(call: Call<ReplicaSettings>): Promise<number> {
     node.serverFailed.then((error) => Promise.reject(error)),
   ]);
 
+  failed.catch(() => undefined);
+
   output.event(
     "serving",
     { role: "replica", file, url: address, primary, dataDir, durability, driver },
     `following ${primary} into ${file}, served in turn at ${address} (own files in ${dataDir})`,
   );
-  const isReady = await Promise.race([
-    engine.ready.then(() => true),
-    stop.requested.then(() => false),
-    failed,
-  ]);
+  const ready = engine.ready.then(
+    () => true,
+    async (error: unknown) => {
+      // A URL that leads elsewhere: nothing of it stays on the disk.
+      if (asTailraceError(error).code === "not_tailrace") await node.discard();
+      throw error;
+    },
+  );
+  // `ready` fails together with `failed`, and knows what to do about it; so it alone is waited for at first.
+  const isReady = await Promise.race([ready, stop.requested.then(() => false)]);
   if (isReady) {
     output.event("ready", { file }, `${file} can be read`);
     await Promise.race([stop.requested, failed]);

@@ -64,7 +64,7 @@ async function run(call: Call<VerifySettings>): Promise<number> {
 /** A node that is starting is waited for; one that is not there at all is an error at once. */
 async function positionOf(url: string, timeoutMs: number): Promise<NodePosition | null> {
   try {
-    return (await fetchStatus(url, Math.max(1, Math.ceil(timeoutMs)))).position;
+    return (await fetchStatus(url, timeoutMs)).position;
   } catch (error) {
     if (asTailraceError(error).code === "not_ready") return null;
     throw error;
