@@ -51,7 +51,8 @@ const change: fc.Arbitrary<string> = fc.oneof(
 );
 
 const transaction: fc.Arbitrary<string> = fc.oneof(
-  { weight: 5, arbitrary: change },
+  // One transaction each, so that every state a reader may see is one after a step.
+  { weight: 5, arbitrary: change.map((each) => `BEGIN; ${each}; COMMIT`) },
   {
     weight: 4,
     arbitrary: fc

@@ -28,14 +28,19 @@ export class Watcher {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
   private output = "";
 
-  private constructor(file: string) {
-    this.child = spawn("python3", [PROGRAM, file], { stdio: ["pipe", "pipe", "inherit"] });
+  private constructor(file: string, mayStepBack: boolean) {
+    this.child = spawn("python3", [PROGRAM, file, ...(mayStepBack ? ["may-step-back"] : [])], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.child.stdout.setEncoding("utf8").on("data", (text: string) => (this.output += text));
   }
 
   /** Resolves after its first read. */
-  static async start(file: string): Promise<Watcher> {
-    const watcher = new Watcher(file);
+  static async start(
+    file: string,
+    { mayStepBack = false }: { readonly mayStepBack?: boolean } = {},
+  ): Promise<Watcher> {
+    const watcher = new Watcher(file, mayStepBack);
     await Promise.race([once(watcher.child.stdout, "data"), once(watcher.child, "close")]);
     return watcher;
   }

@@ -1,0 +1,60 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, it } from "vitest";
+import { Cleanup } from "./harness/cleanup.ts";
+import { ServingProcess, until } from "./harness/node-process.ts";
+import { OwnedCluster } from "./harness/owned-cluster.ts";
+import { Chance } from "./harness/seed.ts";
+import { assertSameBytes, stepOf } from "./harness/shell.ts";
+import { Watcher } from "./harness/watcher.ts";
+
+/** More of the random kills: TAILRACE_CRASH_ROUNDS=200. */
+const RANDOM_ROUNDS = Number(process.env["TAILRACE_CRASH_ROUNDS"] ?? 6);
+
+describe("primary and replica killed at random moments", () => {
+  it(
+    "lose nothing acknowledged, never show a torn or older state, and end byte-identical",
+    { timeout: 30_000 + RANDOM_ROUNDS * 10_000 },
+    async () => {
+      const chance = new Chance();
+      const cleanup = new Cleanup();
+      const cluster = new OwnedCluster(cleanup);
+      try {
+        await cluster.startPrimary();
+        await cluster.startReplica();
+        await until(
+          "replica is there",
+          () => stepOf(cluster.edge),
+          (step) => step >= 0,
+        );
+        const watcher = await Watcher.start(cluster.edge);
+        for (let round = 0; round < RANDOM_ROUNDS; round++) {
+          const victims = chance.integer(1, 3); // 1: primary, 2: replica, 3: both
+          await pause(chance.integer(0, 400));
+          if ((victims & 1) !== 0) await cluster.primary.kill();
+          if ((victims & 2) !== 0) await cluster.replica.kill();
+          cluster.note(cluster.primary);
+          if ((victims & 1) !== 0) await cluster.startPrimary();
+          if ((victims & 2) !== 0) await cluster.startReplica();
+          await cluster.replicaGoesOn().catch((error: unknown) => {
+            throw new Error(`TEST_SEED=${chance.seed}, round ${round}, victims ${victims}`, { cause: error });
+          });
+        }
+        await cluster.end(watcher, `TEST_SEED=${chance.seed}`);
+        // The primary is gone for good; one without load serves the rest.
+        const quiet = cleanup.owns(await ServingProcess.start(["primary", cluster.file]));
+        await cluster.replica.stop();
+        const replica = cleanup.owns(await ServingProcess.start(["replica", quiet.url, cluster.edge]));
+        await until(
+          "replica has all",
+          () => stepOf(cluster.edge),
+          (step) => step === stepOf(cluster.file),
+        );
+        await replica.stop();
+        await quiet.stop();
+        assertSameBytes(cluster.file, cluster.edge);
+      } finally {
+        await cleanup.run();
+      }
+    },
+  );
+});
