@@ -65,7 +65,7 @@ export interface Replica<Database = DatabaseSync> extends EventEmitter<ReplicaEv
   /** Where it is served, `http://host:port`; undefined without `listen`. */
   readonly address: string | undefined;
   /**
-   * Catches up with the primary's head as of now.
+   * Catches up with the primary's head as of now: the newest transaction in its log.
    * @returns the txid that readers of the file see at least
    * @throws timeout (after 60 s, unless told otherwise), unreachable, closed; whatever has stopped the replica
    */

@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
+import type { Database } from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openPrimary } from "./primary.ts";
+import { openReplica } from "./replica.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), "tailrace-library-")));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+const path = (name: string): string => join(folder, name);
+const listen = { port: 0 };
+
+describe("the library", () => {
+  test("what is committed here is read there, once it was waited for", async () => {
+    await using primary = await openPrimary({ file: path("app.db"), listen });
+    primary.database.exec("CREATE TABLE notes (text); INSERT INTO notes VALUES ('first')");
+    await using replica = await openReplica({ primary: primary.address ?? "", file: path("edge.db") });
+
+    primary.database.exec("INSERT INTO notes VALUES ('second')");
+    const { txid, cursor } = await primary.durable();
+    expect(cursor.segment).toBe(1);
+    await replica.waitFor(txid, { timeoutMs: 10_000 });
+    expect(replica.database.prepare("SELECT text FROM notes").all()).toEqual([
+      { text: "first" },
+      { text: "second" },
+    ]);
+
+    primary.database.exec("DELETE FROM notes");
+    await primary.durable();
+    expect(await replica.sync()).toBe(txid + 1);
+    expect(replica.database.prepare("SELECT count(*) AS n FROM notes").get()).toEqual({ n: 0 });
+    expect(await replica.status()).toMatchObject({ role: "replica", position: { txid: txid + 1 } });
+    expect(await primary.status()).toMatchObject({ role: "primary", log: { headTxid: txid + 1 } });
+  });
+
+  test("the same with better-sqlite3, whose connections they then are", async () => {
+    const driver = "better-sqlite3";
+    await using primary = await openPrimary<Database>({ file: path("app.db"), listen, driver });
+    primary.database.exec("CREATE TABLE notes (text); INSERT INTO notes VALUES ('first')");
+    await primary.durable();
+    await using replica = await openReplica<Database>({
+      primary: primary.address ?? "",
+      file: path("edge.db"),
+      driver,
+    });
+    await replica.sync();
+    expect(replica.database.pragma("journal_mode", { simple: true })).toBe("wal");
+    expect(replica.database.prepare("SELECT text FROM notes").pluck().all()).toEqual(["first"]);
+  });
+
+  test("a replica's connection cannot write", async () => {
+    await using primary = await openPrimary({ file: path("app.db"), listen });
+    primary.database.exec("CREATE TABLE t (x)");
+    await using replica = await openReplica({ primary: primary.address ?? "", file: path("edge.db") });
+    await replica.sync();
+    expect(() => replica.database.exec("INSERT INTO t VALUES (1)")).toThrow(/readonly/);
+  });
+
+  test("each applied transaction is announced", async () => {
+    await using primary = await openPrimary({ file: path("app.db"), listen });
+    await using replica = await openReplica({ primary: primary.address ?? "", file: path("edge.db") });
+    const applied = new Promise((resolve) => replica.once("applied", resolve));
+    primary.database.exec("CREATE TABLE t (x)");
+    expect(await applied).toEqual({ txid: 1 });
+  });
+
+  test("what was said while opening reaches a listener that is added right after", async () => {
+    await using primary = await openPrimary({ file: path("app.db") });
+    expect(await new Promise((resolve) => primary.once("message", resolve))).toContain("WAL mode");
+  });
+
+  test("without listen nothing is served", async () => {
+    await using primary = await openPrimary({ file: path("app.db") });
+    expect(primary.address).toBeUndefined();
+  });
+
+  test("closing leaves an ordinary database, and closing twice is closing once", async () => {
+    const primary = await openPrimary({ file: path("app.db"), listen });
+    primary.database.exec("CREATE TABLE t (x)");
+    await primary.close();
+    await primary.close();
+    expect(existsSync(path("app.db-wal"))).toBe(false);
+    expect(() => primary.database).toThrow(expect.objectContaining({ code: "closed" }));
+    await expect(primary.durable()).rejects.toMatchObject({ code: "closed" });
+  });
+
+  test("an opening that takes too long can be given up", async () => {
+    const signal = AbortSignal.timeout(200);
+    // Port 9 is nobody's: the replica would try for ever.
+    const opening = openReplica({ primary: "http://127.0.0.1:9", file: path("edge.db"), signal });
+    await expect(opening).rejects.toThrow(/timeout/i);
+  });
+});
+
+describe("one SQLite library per process and file", () => {
+  test("a primary that is open through one driver is not opened through the other", async () => {
+    await using primary = await openPrimary({ file: path("app.db") });
+    const second = openReplica({
+      primary: "http://127.0.0.1:9",
+      file: primary.file,
+      driver: "better-sqlite3",
+    });
+    await expect(second).rejects.toMatchObject({ code: "driver_conflict" });
+  });
+
+  test("the user's own connection through the same library is none of Tailrace's business", async () => {
+    const own = new BetterSqlite3(path("app.db"));
+    own.exec("CREATE TABLE t (x)");
+    const primary = await openPrimary({ file: path("app.db"), driver: "better-sqlite3" });
+    await primary.close();
+    own.close();
+  });
+});
+
+describe("wrong options are refused by name", () => {
+  test.each([
+    [{ file: "" }, "option file is"],
+    [{ file: 7 }, "option file is 7"],
+    [{ file: "a.db", listen: { port: 70_000 } }, "option listen.port is 70000"],
+    [{ file: "a.db", listen: { port: 0, host: "0.0.0.0" } }, 'host is "0.0.0.0"'],
+    [{ file: "a.db", durability: "never" }, 'option durability is "never"'],
+    [{ file: "a.db", drivr: "x" }, 'option drivr is "x"'],
+    [undefined, "option object is undefined"],
+  ])("%j", async (options, message) => {
+    await expect(openPrimary(options as never)).rejects.toThrow(message);
+  });
+
+  test("a primary that is no URL", async () => {
+    await expect(openReplica({ primary: "localhost:4800", file: path("edge.db") })).rejects.toMatchObject({
+      code: "invalid_request",
+      message: 'option primary is "localhost:4800": not an http URL',
+    });
+  });
+});
