@@ -2,7 +2,7 @@
 export interface ServeLimits {
   /** Requests held until there is something new. One more is answered 503. */
   readonly maxWaitingRequests: number;
-  /** Snapshots being downloaded. One more is answered 503. Each costs {@link SEND_BUFFER_BYTES} twice. */
+  /** Snapshots being downloaded. One more is answered 503. Each costs {@link SEND_BUFFER_BYTES} three times. */
   readonly maxDownloads: number;
   /** Open sockets. One more is closed at once. */
   readonly maxConnections: number;
@@ -31,7 +31,7 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxHeaderBytes: 16 << 10,
 };
 
-/** Piece by piece in which files are sent. */
+/** The pieces in which files are sent. */
 export const SEND_BUFFER_BYTES: number = 512 << 10;
 
 /** What `retry-after` says. */
