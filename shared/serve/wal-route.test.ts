@@ -251,6 +251,20 @@ describe("what cannot be answered", () => {
     expect((await get(`${node.url}/wal?segment=3&offset=0&max_bytes=100`)).status).toBe(200);
   });
 
+  test("410 before the start of a replica's log copy, which may lie within a segment", async () => {
+    await using node = await fourSegments();
+    const { head } = node;
+    Object.defineProperty(node, "head", { get: () => ({ ...head, start: { segment: 2, offset: 696 } }) });
+    node.announce();
+    await until(
+      () => get(`${node.url}/wal?segment=1&offset=0&max_bytes=100`),
+      ({ status }) => status === 410,
+    );
+    expect((await get(`${node.url}/wal?segment=2&offset=0&max_bytes=100`)).status).toBe(410);
+    expect((await get(`${node.url}/wal?segment=2&offset=695&max_bytes=100`)).status).toBe(410);
+    expect((await get(`${node.url}/wal?segment=2&offset=696&max_bytes=100`)).status).toBe(200);
+  });
+
   test("416 offset_out_of_range past the end of any segment, and never a wait for it", async () => {
     await using node = await fourSegments();
     const sealed = logBytes(node, 2).length;
