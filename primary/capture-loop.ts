@@ -14,6 +14,7 @@ import type { Snapshots } from "./snapshots.ts";
 
 /** How often checkpoint, retention and the file's identity are looked at. */
 const UPKEEP_MS = 250;
+const IDLE_WAIT_MS = 500;
 /** In mode `group`, the least time from one fsync to the next. */
 const GROUP_MS = 5;
 const ERROR_PAUSE_MS = 1000;
@@ -132,12 +133,8 @@ export class CaptureLoop {
       if (isReplaced(capture.database)) return "replaced";
       this.upkeep();
     }
-    const untilUpkeepMs = Math.max(1, this.nextUpkeepMs - performance.now());
-    const isPending = capture.log.end !== capture.log.durableEnd;
-    await this.watch.wait(
-      () => capture.hasNews(),
-      isPending ? Math.min(GROUP_MS, untilUpkeepMs) : untilUpkeepMs,
-    );
+    const isPending = capture.log.headTxid !== this.shownTxid;
+    await this.watch.wait(() => capture.hasNews(), isPending ? GROUP_MS : IDLE_WAIT_MS);
     return undefined;
   }
 

@@ -58,22 +58,6 @@ c.execute('insert into t(b) values(1)')
     expect((await database.status()).differences).toBe(0);
   });
 
-  test("pages that are taken and given back within one transaction, and never written", async () => {
-    const database = await following();
-    database.python("c.execute('insert into t values(1, 2)')");
-    database.python(`
-c.execute('pragma secure_delete=off')
-c.execute('begin')
-c.execute('insert into t values(2, zeroblob(500000))')
-c.execute('delete from t where a = 2')
-c.execute('commit')
-`);
-    expect(await database.prove()).toBe(2);
-    const [first, second] = database.fragments();
-    const writtenFrames = second!.source.frame - first!.source.frame;
-    expect(second!.pageCount).toBeGreaterThan(writtenFrames);
-  });
-
   test("wal_checkpoint(TRUNCATE) by new processes, twice over, and writers that see an empty WAL", async () => {
     const database = await following();
     for (let round = 0; round < 8; round++) {

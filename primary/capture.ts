@@ -1,4 +1,5 @@
 import { TailraceError } from "../shared/errors.ts";
+import { compareCursors } from "../shared/format/cursor.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { DatabaseView } from "../shared/pages/database-view.ts";
 import type { LogWriter } from "../shared/log/log-writer.ts";
@@ -147,7 +148,7 @@ export class Capture {
 
   /** Makes what is captured durable, and so fit to be shown. */
   sync(): void {
-    this.log.sync();
+    if (compareCursors(this.log.durableEnd, this.log.end) < 0) this.log.sync();
     failpoint("capture.synced");
   }
 
@@ -192,7 +193,7 @@ export class Capture {
 
   /** The database file is known to hold, on disk, the state of that transaction. */
   markDurable(mark: { readonly txid: Txid; readonly cursor: Cursor }): void {
-    this.sync();
+    this.log.sync();
     // Entries of a transaction that is not in the log yet must not get to the disk.
     if (!this.tail.isWithinTransaction && this.gap === undefined) this.pageTable.flush(mark);
   }

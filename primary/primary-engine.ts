@@ -202,9 +202,7 @@ export class PrimaryEngine {
 
   private async detach({ database, capture, cycle, snapshots }: Running, isInPlace: boolean): Promise<void> {
     await snapshots.close();
-    // A database that is all in its file, and a table at the log's end, make the next start a quick one.
-    if (isInPlace) await cycle.run().catch(() => false);
-    await cycle.close();
+    await (isInPlace ? cycle.finish() : cycle.close());
     capture.close();
     database.connection.close();
     if (isInPlace) this.folder.close();

@@ -4,7 +4,6 @@ import {
   ftruncateSync,
   openSync,
   closeSync,
-  readFileSync,
   readSync,
   rmSync,
   writeSync,
@@ -163,10 +162,4 @@ export function checksumOfFile(file: string, pageSizeBytes: number): string {
   }
   closeSync(descriptor);
   return hex64(checksum);
-}
-
-/** A line for the reader of `/proc`: the peak of a process's memory. */
-export function peakMemoryBytes(): number {
-  const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
-  return Number(match?.[1] ?? 0) * 1024;
 }
