@@ -9,6 +9,7 @@ import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-option
 export type { FollowOptions } from "./follow-options.ts";
 
 const MAX_EARLY_MESSAGES = 100;
+const YOUNG_GENERATION_MB = 8;
 
 /** For {@link FollowThread.sync} and {@link FollowThread.waitFor} where the caller names no limit. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
@@ -90,6 +91,8 @@ export class FollowThread {
     const worker = new Worker(workerUrl("./follow-worker", import.meta.url), {
       name: "tailrace follow",
       workerData: options,
+      // What is received lives for milliseconds: collected often, it never amounts to much.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       // The end of the thread must close no descriptor: that would drop the process's locks (held-files.ts).
       trackUnmanagedFds: false,
     });

@@ -1,5 +1,6 @@
 import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { TailraceError } from "../shared/errors.ts";
+import { alignedBuffer } from "../shared/format/wal.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import { AnswerHeaders, assertTailrace, peerError, violation } from "./answers.ts";
 import type { Transport } from "./transport.ts";
@@ -10,6 +11,8 @@ export const LONG_POLL_MS = 25_000;
 const HEADERS_SLACK_MS = 15_000;
 /** The most that is asked for at once. */
 export const CHUNK_BYTES: number = 4 << 20;
+
+const FRAMING_BYTES = 64 * 1024;
 
 export interface ChunkRequest {
   readonly cursor: Cursor;
@@ -31,7 +34,8 @@ export interface PeerHead {
   readonly commitTimeMs: number | null;
 }
 
-/** A verified piece of the log: it may end anywhere in a record, never past the end of a segment. */
+/**
+ * A verified piece of the log. Its bytes are good until the next chunk is asked for. It may end anywhere in a record, never past the end of a segment. */
 export interface Chunk {
   readonly from: Cursor;
   readonly bytes: Buffer;
@@ -47,6 +51,9 @@ export class Receiver {
   private readonly transport: Transport;
   private readonly replicaId: string;
   private readonly encodings: string;
+  /** For one body at a time; requests beside that one get memory of their own. */
+  private readonly body = alignedBuffer(CHUNK_BYTES + FRAMING_BYTES);
+  private isBodyInUse = false;
 
   /** @param isCompressed whether to ask for compressed bodies: worth it over a wide network only */
   constructor({
@@ -68,6 +75,17 @@ export class Receiver {
    * segment_trimmed, segment_unknown, offset_out_of_range, log_diverged, overloaded, not_ready
    */
   async fetch(request: ChunkRequest): Promise<Chunk> {
+    const isOwn = this.isBodyInUse || request.maxBytes > CHUNK_BYTES;
+    if (isOwn) return await this.get(request, undefined);
+    this.isBodyInUse = true;
+    try {
+      return await this.get(request, this.body);
+    } finally {
+      this.isBodyInUse = false;
+    }
+  }
+
+  private async get(request: ChunkRequest, into: Buffer | undefined): Promise<Chunk> {
     const { cursor, appliedTxid, maxBytes, waitMs, logId, epoch, signal } = request;
     const target =
       `/wal?segment=${cursor.segment}&offset=${cursor.offset}&max_bytes=${maxBytes}&wait_ms=${waitMs}` +
@@ -75,8 +93,9 @@ export class Receiver {
     const answer = await this.transport.get(target, {
       headers: { "accept-encoding": this.encodings, "wal-log-id": logId, "wal-epoch": String(epoch) },
       // A compressed body is never longer than its content, but for a few bytes of framing; errors have a document.
-      maxBodyBytes: maxBytes + 64 * 1024,
+      maxBodyBytes: maxBytes + FRAMING_BYTES,
       headersTimeoutMs: waitMs + HEADERS_SLACK_MS,
+      ...(into === undefined ? {} : { into }),
       ...(signal === undefined ? {} : { signal }),
     });
     const what = `GET /wal at segment ${cursor.segment}, offset ${cursor.offset}`;
