@@ -88,32 +88,27 @@ export class Applier {
     const { pageSizeBytes } = appender;
     const { pageCount } = batch.to;
     const lock = lockPage(pageSizeBytes);
-    const hashes = new Map<PageNumber, bigint>();
+    const written: PageNumber[] = [];
+    const hashes: bigint[] = [];
     let checksum: DatabaseChecksum = table.checksum;
-    let unhashedBytes = 0;
     for (const [page, offset] of pages) {
       // Grown and cut off again within the batch.
       if (page > pageCount || page === lock) continue;
-      const hash = hashPage(page, batch.images.subarray(offset, offset + pageSizeBytes));
+      const image = batch.images.subarray(offset, offset + pageSizeBytes);
+      const hash = hashPage(page, image);
       checksum ^= table.get(page) ^ hash;
-      hashes.set(page, hash);
-      unhashedBytes += pageSizeBytes;
-      if (unhashedBytes % SLICE_BYTES === 0) yield;
+      written.push(page);
+      hashes.push(hash);
+      // Nobody sees it before it is published, and it is not published unless the checksum is right.
+      appender.append(page, image);
+      if ((written.length * pageSizeBytes) % SLICE_BYTES === 0) yield;
     }
     for (let page = pageCount + 1; page <= table.pageCount; page++) checksum ^= table.get(page);
     if (checksum !== batch.to.checksum)
       throw diverged(`transaction ${batch.to.txid} ends at ${hex64(batch.to.checksum)}`, checksum);
-
-    let appendedBytes = 0;
-    for (const page of hashes.keys()) {
-      const offset = pages.get(page)!;
-      appender.append(page, batch.images.subarray(offset, offset + pageSizeBytes));
-      appendedBytes += pageSizeBytes;
-      if (appendedBytes % SLICE_BYTES === 0) yield;
-    }
-    if (hashes.size > 0) this.publish(batch);
+    if (written.length > 0) this.publish(batch);
     this.isExact = false;
-    for (const [page, hash] of hashes) table.set(page, hash);
+    written.forEach((page, index) => table.set(page, hashes[index]!));
     table.resize(pageCount);
     this.isExact = true;
     this.arrive(batch);

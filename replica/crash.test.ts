@@ -5,14 +5,14 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startFollowing } from "./follow-thread.ts";
-import { TestPrimary } from "./testing/test-primary.ts";
+import { LogPrimary } from "../test/harness/log-primary.ts";
 
 let folder: string;
-let primary: TestPrimary;
+let primary: LogPrimary;
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "tailrace-crash-"));
-  primary = new TestPrimary(path.join(folder, "primary"));
+  primary = new LogPrimary(path.join(folder, "primary"));
   primary.insert(3000, 1000);
   await primary.listen();
 });

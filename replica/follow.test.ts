@@ -5,15 +5,15 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowOptions, FollowThread } from "./follow-thread.ts";
-import { TestPrimary } from "./testing/test-primary.ts";
+import { LogPrimary } from "../test/harness/log-primary.ts";
 
 let folder: string;
-let primary: TestPrimary;
+let primary: LogPrimary;
 const opened: FollowThread[] = [];
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "tailrace-follow-"));
-  primary = new TestPrimary(path.join(folder, "primary"));
+  primary = new LogPrimary(path.join(folder, "primary"));
   await primary.listen();
 });
 

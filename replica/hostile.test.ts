@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowThread } from "./follow-thread.ts";
-import { TestPrimary } from "./testing/test-primary.ts";
+import { LogPrimary } from "../test/harness/log-primary.ts";
 
 /*
  * Something between the replica and its primary: it passes on what it gets, but may spoil it first. Whatever it does, the
@@ -22,7 +22,7 @@ interface Upstream {
 }
 
 let folder: string;
-let primary: TestPrimary;
+let primary: LogPrimary;
 let proxy: Server;
 let url: string;
 let spoil: Spoil | undefined;
@@ -30,7 +30,7 @@ let replica: FollowThread | undefined;
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "tailrace-hostile-"));
-  primary = new TestPrimary(path.join(folder, "primary"));
+  primary = new LogPrimary(path.join(folder, "primary"));
   primary.insert(500);
   await primary.listen();
   proxy = createServer((request, response) => void pass(request, response).catch(() => response.destroy()));

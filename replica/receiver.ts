@@ -35,7 +35,9 @@ export interface PeerHead {
 }
 
 /**
- * A verified piece of the log. Its bytes are good until the next chunk is asked for. It may end anywhere in a record, never past the end of a segment. */
+ * A verified piece of the log: it may end anywhere in a record, never past the end of a segment. Its bytes are good until
+ * the next chunk is asked for.
+ */
 export interface Chunk {
   readonly from: Cursor;
   readonly bytes: Buffer;

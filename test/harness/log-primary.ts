@@ -24,7 +24,7 @@ import type { PageNumber, Txid } from "../../shared/units.ts";
  * A primary for the replica's tests: a real database, a real log and the real server, but no capture. After each
  * commit the whole database is compared with the page table, and the difference becomes the record.
  */
-export class TestPrimary {
+export class LogPrimary {
   readonly file: string;
   readonly database: DatabaseSync;
   private readonly folder: string;
