@@ -71,7 +71,7 @@ const transaction: fc.Arbitrary<string> = fc.oneof(
     weight: 1,
     arbitrary: fc
       .constantFrom("PASSIVE", "FULL", "RESTART", "TRUNCATE")
-      .map((mode) => `PRAGMA wal_checkpoint(${mode})`),
+      .map((mode) => `PRAGMA busy_timeout=100; PRAGMA wal_checkpoint(${mode})`),
   },
 );
 
@@ -149,6 +149,8 @@ class Life {
   }
 }
 
+let livesLived = 0;
+
 async function live(pageSizeBytes: number, autoVacuum: string, story: readonly Step[]): Promise<void> {
   const cleanup = new Cleanup();
   const life = new Life(cleanup.folder);
@@ -174,6 +176,7 @@ async function live(pageSizeBytes: number, autoVacuum: string, story: readonly S
     await life.replica.close();
     await life.primary.close();
     assertSameBytes(life.file, life.edge);
+    livesLived++;
   } finally {
     await life.replica?.close();
     await life.primary?.close();
@@ -207,5 +210,6 @@ it(
       ),
       { numRuns: RUNS, endOnFailure: process.env["CI"] !== undefined, interruptAfterTimeLimit: 25_000 },
     );
+    expect(livesLived).toBeGreaterThan(2);
   },
 );

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NodeProcess, ServingProcess } from "../../test/harness/node-process.ts";
+import { NodeProcess, ServingProcess, until } from "../../test/harness/node-process.ts";
 import type { StartOptions } from "../../test/harness/node-process.ts";
 
 /** A folder and the processes of one benchmark; all of it goes at the end, whatever happens. */
@@ -18,6 +18,7 @@ export class Workspace implements AsyncDisposable {
     const serving = ServingProcess.launch(argv, options);
     this.processes.push(serving);
     await serving.ready();
+    await until(`${serving.url}/readyz`, () => fetch(`${serving.url}/readyz`), ({ ok }) => ok, 120_000);
     return serving;
   }
 

@@ -126,8 +126,12 @@ function listenError(cause: NodeJS.ErrnoException, host: string, port: number): 
   });
 }
 
+const IDLE_CHECK_MS = 10;
+
 async function closeServer(server: Server, deadlineMs: number): Promise<void> {
   const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
+  // A connection that is answered only now would be kept open for the next request of its client, which never comes.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   try {
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -135,5 +139,6 @@ async function closeServer(server: Server, deadlineMs: number): Promise<void> {
     });
   } finally {
     clearTimeout(deadline);
+    clearInterval(idle);
   }
 }
