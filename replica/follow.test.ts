@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -195,7 +195,8 @@ describe("a replica", () => {
     expect(again.messages.join("\n")).toMatch(/is gone: it is fetched again/);
     for (const end of ["", "-wal", "-shm"]) rmSync(edge() + end, { force: true });
     primary.insert(1);
-    await expect.poll(() => existsSync(edge()), { timeout: 10_000 }).toBe(true);
+    const hasPages = (): boolean => existsSync(edge()) && statSync(edge()).size > 0;
+    await expect.poll(hasPages, { timeout: 10_000 }).toBe(true);
     await again.sync();
     expectIdentical();
   });

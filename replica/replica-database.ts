@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { TailraceError } from "../shared/errors.ts";
 import type { FileStamp } from "../shared/format/position.ts";
 import { DatabaseView } from "../shared/pages/database-view.ts";
@@ -51,9 +51,13 @@ export class ReplicaDatabase {
     });
   }
 
-  /** Whether the path still leads to the file that is open: `gone` and `replaced` are somebody's doing. */
+  /**
+   * Whether the path still leads to the file that is open: `gone` and `replaced` are somebody's doing. An empty file is
+   * none: whoever opens a path that is gone makes one, our own threads included.
+   */
   standing(): "here" | "gone" | "replaced" {
-    if (!existsSync(this.file)) return "gone";
+    const found = statSync(this.file, { throwIfNoEntry: false });
+    if (found === undefined || found.size === 0) return "gone";
     return isSameFile(stampOf(this.file), this.opened) ? "here" : "replaced";
   }
 
