@@ -122,6 +122,11 @@ export class CaptureLoop {
     if (progress === "missed") await capture.captureDifference();
     if (capture.log.headTxid !== before) cycle.noteCommit();
     this.show(progress !== "end" || waiters > 0 || isLast);
+    // Also while commits come faster than they are captured: that is when the SQLite WAL grows.
+    if (performance.now() >= this.nextUpkeepMs && !isLast) {
+      if (isReplaced(capture.database)) return "replaced";
+      this.upkeep();
+    }
     if (progress !== "end") {
       await setImmediate();
       return undefined;
@@ -129,10 +134,6 @@ export class CaptureLoop {
     this.answerDurable(waiters);
     this.recovered();
     if (isLast) return "closed";
-    if (performance.now() >= this.nextUpkeepMs) {
-      if (isReplaced(capture.database)) return "replaced";
-      this.upkeep();
-    }
     const isPending = capture.log.headTxid !== this.shownTxid;
     await this.watch.wait(() => capture.hasNews(), isPending ? GROUP_MS : IDLE_WAIT_MS);
     return undefined;

@@ -10,6 +10,8 @@ import type { Capture } from "./capture.ts";
 
 /** How often the last frames are chased before it is left for later. */
 const PASSES = 3;
+/** If more than this has come during a copy, more will come during the next one: chasing it is in vain. */
+const CHASE_BYTES: number = 2 << 20;
 /** How often it is written down that a checkpoint is on disk: it costs three fsyncs, and spares a restart some replay. */
 const MARK_INTERVAL_MS = 30_000;
 /** For how long the write lock is sought. */
@@ -34,6 +36,8 @@ export class CheckpointCycle {
   private lastMarkMs: number = performance.now();
   private lastCommitMs: number = performance.now();
   private completed = 0;
+  /** Somebody's reader kept the last copy from going as far as our pin allows. */
+  private isHeldBack = false;
 
   constructor(capture: Capture, softLimitBytes: number) {
     const { driver, file } = capture.database;
@@ -54,10 +58,10 @@ export class CheckpointCycle {
   /** Starts a cycle if one is due; does not wait for it. Its failure is passed on. */
   startIfDue(onFailure: (error: unknown) => void): void {
     const now = performance.now();
-    const { capturedFrames, backfilledFrames } = this.capture.wal();
+    const { capturedFrames } = this.capture.wal();
     const action = decidePrimaryCheckpoint({
       frames: capturedFrames,
-      backfilledFrames,
+      isHeldBack: this.isHeldBack,
       frameBytes: this.capture.database.pageSizeBytes + FRAME_HEADER_BYTES,
       softLimitBytes: this.softLimitBytes,
       mayRestart: this.capture.pin.mayRestart,
@@ -105,10 +109,16 @@ export class CheckpointCycle {
       const { capturedFrames } = capture.wal();
       await this.checkpointer.passive();
       failpoint("capture.checkpointed");
-      // Someone else's reader stands in the way: it may for hours.
-      if (capture.wal().backfilledFrames < capturedFrames) return false;
+      // Such a reader may stand in the way for hours.
+      this.isHeldBack = capture.wal().backfilledFrames < capturedFrames;
+      if (this.isHeldBack) return false;
       this.markDurable(mark);
-      if (!capture.isCheckpointed()) continue;
+      if (!capture.isCheckpointed()) {
+        capture.captureAll();
+        const news = (capture.wal().capturedFrames - capturedFrames) * capture.database.pageSizeBytes;
+        if (news > CHASE_BYTES) return false;
+        continue;
+      }
       if (!capture.movePin()) return false;
       failpoint("capture.restart-allowed");
       this.completed += 1;
@@ -125,7 +135,9 @@ export class CheckpointCycle {
 
   private async holdWriters(): Promise<boolean> {
     const { connection } = this.capture.database;
-    if (!(await this.lockWriters())) return false;
+    // What can be copied beforehand, nobody has to wait for.
+    if (await this.copy()) return true;
+    if (this.isHeldBack || !(await this.lockWriters())) return false;
     try {
       return await this.copy();
     } finally {

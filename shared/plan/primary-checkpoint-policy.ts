@@ -5,13 +5,13 @@
 export interface PrimaryWalState {
   /** Frames captured, which is all that a checkpoint may copy. */
   readonly frames: number;
-  /** Of these, copied into the database file already. */
-  readonly backfilledFrames: number;
   readonly frameBytes: number;
   /** From this size on, a moment is sought at which the WAL may restart. */
   readonly softLimitBytes: number;
   /** Whether the next writer may restart the WAL already. */
   readonly mayRestart: boolean;
+  /** The last try copied less than it might have: somebody reads an old state. Holding up writers would gain nothing. */
+  readonly isHeldBack: boolean;
   readonly isRunning: boolean;
   /** Since the last try of any kind; Infinity before the first. */
   readonly sinceLastTryMs: number;
@@ -23,14 +23,13 @@ export interface PrimaryWalState {
 
 /**
  * - `copy`: a PASSIVE checkpoint in the background, and then, if no writer has come in between, leave to restart.
- * - `hold`: the same under the write lock, because writers leave no gap. They wait for a few milliseconds.
+ * - `hold`: the same, and then once more under the write lock, because writers leave no gap. They wait while what came
+ *   during the first copy is copied too: a fraction of a second where they write as fast as the disk, else milliseconds.
  */
 export type PrimaryCheckpointAction = "none" | "copy" | "hold";
 
 /** Writers are held up from this multiple of the soft limit on. */
 export const HARD_LIMIT_FACTOR = 4;
-/** Writers wait only for this much to be copied. */
-export const HOLD_BYTES: number = 2 << 20;
 /** After a try that a reader or a writer spoilt. */
 export const RETRY_MS = 200;
 export const HOLD_RETRY_MS = 1000;
@@ -40,10 +39,9 @@ export const IDLE_MS = 2000;
 export function decidePrimaryCheckpoint(wal: PrimaryWalState): PrimaryCheckpointAction {
   if (wal.isRunning || wal.mayRestart || wal.frames === 0 || wal.sinceLastTryMs < RETRY_MS) return "none";
   const walBytes = wal.frames * wal.frameBytes;
-  const missingBytes = (wal.frames - wal.backfilledFrames) * wal.frameBytes;
   if (
     walBytes >= HARD_LIMIT_FACTOR * wal.softLimitBytes &&
-    missingBytes <= HOLD_BYTES &&
+    !wal.isHeldBack &&
     wal.sinceLastHoldMs >= HOLD_RETRY_MS
   ) {
     return "hold";
