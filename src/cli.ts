@@ -1,19 +1,17 @@
 #!/usr/bin/env node
-import { runCommandLine } from "./command-line.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { primaryCommand } from "./commands/primary.ts";
-import { replicaCommand } from "./commands/replica.ts";
-import { statusCommand } from "./commands/status.ts";
-import { verifyCommand } from "./commands/verify.ts";
+/*
+ * The door: on a Node that is too old the rest cannot even be loaded, and would say so in words that help nobody. So
+ * nothing is imported statically here.
+ */
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 24 || (major === 24 && minor < 15)) {
+  process.stderr.write(
+    `error driver_unavailable: Node ${process.versions.node} has no node:sqlite that will do\n`,
+  );
+  process.stderr.write("  Run Node 24.15 or later.\n");
+  process.exitCode = 1;
+} else {
+  await import("./main.ts");
+}
 
-// A reader that has seen enough (tailrace status … | head) closes the pipe: no error of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
-
-process.exitCode = await runCommandLine({
-  commands: [primaryCommand, replicaCommand, demoCommand, statusCommand, verifyCommand],
-  words: process.argv.slice(2),
-  environment: process.env,
-});
+export {};
