@@ -13,5 +13,3 @@ if (major < 24 || (major === 24 && minor < 15)) {
 } else {
   await import("./main.ts");
 }
-
-export {};
