@@ -8,6 +8,9 @@ export interface StopRequest {
   readonly requested: Promise<void>;
 }
 
+/** `npm start` hands on the Ctrl-C that the terminal has sent to everybody already: one key, two signals. */
+const SAME_KEY_MS = 300;
+
 /**
  * The first SIGTERM or SIGINT asks to stop; a second one, or the deadline, ends the process where it stands (which is
  * safe: Tailrace is made to be killed at any point). A parent that started this process with an IPC channel asks by
@@ -18,11 +21,14 @@ export function listenForStop(deadlineMs: number, say: (text: string) => void): 
   const requested = new Promise<void>((resolve) => {
     controller.signal.addEventListener("abort", () => resolve(), { once: true });
   });
+  let askedMs = 0;
   const stop = (exitCode: number, name: string): void => {
+    if (controller.signal.aborted && performance.now() - askedMs < SAME_KEY_MS) return;
     if (controller.signal.aborted) {
       say(`second ${name}: stopping at once`);
       process.exit(exitCode);
     }
+    askedMs = performance.now();
     controller.abort(new TailraceError("closed", `stopped by ${name}`));
     setTimeout(() => {
       say(`not stopped within ${deadlineMs} ms: giving up`);

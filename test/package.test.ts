@@ -48,6 +48,22 @@ describe("the published package", () => {
     expect(run(process.execPath, ["round.js"])).toBe("it works\n");
   });
 
+  test("does what the README's ten lines say", () => {
+    const [, code = ""] = /^```ts\n(.*?)^```$/ms.exec(run("cat", [join(root, "README.md")])) ?? [];
+    const anyPort = code
+      .replace("{ port: 4800 }", "{ port: 0 }")
+      .replace('"http://127.0.0.1:4800"', 'primary.address ?? ""');
+    expect(anyPort).not.toContain("4800");
+    writeFileSync(join(folder, "readme.ts"), `${anyPort}await replica.close();\nawait primary.close();\n`);
+    expect(run(process.execPath, ["readme.ts"])).toContain("{ text: 'hello' }");
+    expect(
+      code
+        .trim()
+        .split("\n")
+        .filter((line) => line !== "").length,
+    ).toBeLessThanOrEqual(10);
+  });
+
   test("gives the command", () => {
     expect(run("npx", ["--no-install", "tailrace", "--help"])).toContain("Usage: tailrace");
     const { version } = JSON.parse(run("cat", [join(root, "package.json")])) as { version: string };
@@ -88,7 +104,7 @@ describe("the published package", () => {
     };
     writeFileSync(
       join(folder, "tsconfig.json"),
-      JSON.stringify({ compilerOptions: settings, files: ["consumer.ts"] }),
+      JSON.stringify({ compilerOptions: settings, files: ["consumer.ts", "readme.ts"] }),
     );
     expect(run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."])).toBe("");
   });
