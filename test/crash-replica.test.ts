@@ -11,8 +11,18 @@ import { assertSameBytes, shell, stepOf } from "./harness/shell.ts";
 import { StepWriter } from "./harness/step-writer.ts";
 import { Watcher } from "./harness/watcher.ts";
 
-const { BOOTSTRAP, CHECKPOINTING, ELSEWHERE, EMPTY_WAL, FOLLOWING, PRIMARY, RESYNC, SNAPSHOT, dieAt } =
-  failpoints;
+const {
+  BOOTSTRAP,
+  CHECKPOINTING,
+  CLOSING,
+  ELSEWHERE,
+  EMPTY_WAL,
+  FOLLOWING,
+  PRIMARY,
+  RESYNC,
+  SNAPSHOT,
+  dieAt,
+} = failpoints;
 
 /*
  * kill -9, everywhere. Failpoints (shared/failpoint.ts) are hit under load, one after the other; a reader in another
@@ -37,6 +47,7 @@ it("every failpoint in the product is in one of the lists here", () => {
   );
   const names = new Set(found.match(/"[^"]+"/g)!.map((text) => text.slice(1, -1)));
   const listed = [
+    CLOSING,
     FOLLOWING,
     EMPTY_WAL,
     CHECKPOINTING,

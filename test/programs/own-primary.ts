@@ -3,12 +3,15 @@
  *
  *     own-primary.ts FILE PORT DURABILITY
  *
- * Prints its URL, then commits steps to `spread` as fast as they are acknowledged, and prints `ack N TXID` for each.
+ * Prints its URL, then commits a step to `spread` every few milliseconds, and prints `ack N TXID` for each.
  * Ends with its standard input. Its segments are small, so that they are sealed all the time.
  */
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { openPrimary } from "../../src/primary.ts";
 import { CREATE_SPREAD, STEP_SPREAD } from "../harness/watcher.ts";
+
+/** Each step is 100 KB of log: without a pause, starts would be spent on verifying gigabytes. */
+const STEP_PAUSE_MS = 4;
 
 const [file = "", port = "0", durability = "commit"] = process.argv.slice(2);
 const primary = await openPrimary({
@@ -34,7 +37,7 @@ while (!input.readableEnded) {
   const row = step.all()[0];
   const { txid } = await primary.durable();
   console.log(`ack ${String(row!["n"])} ${txid}`);
-  await turn();
+  await pause(STEP_PAUSE_MS);
 }
 await primary.close();
 console.log("closed");
