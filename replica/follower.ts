@@ -1,13 +1,13 @@
 import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
-import { formatCursor } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import { pauseMs } from "../shared/plan/backoff.ts";
 import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
 import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../shared/plan/follow-state.ts";
-import { hex64 } from "../shared/units.ts";
 import type { Txid } from "../shared/units.ts";
 import { PeerError } from "./answers.ts";
+import { followerStatus } from "./follower-status.ts";
+import type { LastError } from "./follower-status.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import { CHUNK_BYTES, LONG_POLL_MS } from "./receiver.ts";
 import type { PeerHead, Receiver } from "./receiver.ts";
@@ -83,7 +83,7 @@ export class Follower {
   private head: PeerHead | undefined;
   private lastContactMs: number | null = null;
   private nextTryMs: number | null = null;
-  private lastError: (ErrorData & { readonly timeMs: number }) | null = null;
+  private lastError: LastError | null = null;
   private blockedBy: ErrorData | null = null;
   private retries = 0;
   private resyncs = 0;
@@ -158,65 +158,24 @@ export class Follower {
 
   status(): Record<string, unknown> {
     const { local, source, replicaId, file, wallMs } = this.options;
-    const { position, received, logStart } = local;
-    const { head, machine } = this;
-    const lagTransactions =
-      head === undefined || position === undefined ? null : Math.max(0, head.txid - position.applied.txid);
-    const behindSinceMs = lagTransactions === 0 ? null : (head?.commitTimeMs ?? null);
-    return {
-      role: "replica",
-      id: replicaId,
+    return followerStatus({
+      replicaId,
       source,
-      state: machine.state,
-      database: {
-        file,
-        isReadable: local.isReadable,
-        pageSizeBytes: position?.pageSizeBytes ?? null,
-        pageCount: position?.applied.pageCount ?? null,
-      },
-      copy:
-        position === undefined
-          ? null
-          : {
-              logId: position.logId,
-              epoch: position.epoch,
-              start: logStart === undefined ? null : formatCursor(logStart),
-              end: received === undefined ? null : formatCursor(received),
-            },
-      position:
-        position === undefined
-          ? null
-          : {
-              txid: position.applied.txid,
-              cursor: formatCursor(position.applied.cursor),
-              databaseChecksum: hex64(position.applied.checksum),
-              commitTimeMs: position.commitTimeMs || null,
-            },
-      lag: {
-        transactions: lagTransactions,
-        bytes: head === undefined ? null : local.backlogBytes,
-        milliseconds: lagTransactions === 0 ? 0 : behindSinceMs === null ? null : wallMs() - behindSinceMs,
-      },
-      receiver: {
-        state: this.receiverState(),
-        cursor: received === undefined ? null : formatCursor(received),
-        primaryTxid: head?.txid ?? null,
-        lastContactMs: this.lastContactMs,
-        failures: machine.failures,
-        retries: this.retries,
-        nextTryMs: this.nextTryMs,
-      },
-      applier: {
-        state: this.applierState(),
-        backlogBytes: local.backlogBytes,
-        blockedBy: this.blockedBy,
-      },
-      wal: local.walStatus ?? null,
+      file,
+      local,
+      machine: this.machine,
+      head: this.head,
+      isApplying: this.applying !== undefined,
+      blockedBy: this.blockedBy,
+      lastError: this.lastError,
+      progress: this.progress,
+      lastContactMs: this.lastContactMs,
+      nextTryMs: this.nextTryMs,
+      retries: this.retries,
       bootstraps: this.bootstraps,
       resyncs: this.resyncs,
-      progress: this.progress,
-      lastError: this.lastError,
-    };
+      nowMs: wallMs(),
+    });
   }
 
   /** Ends following, and leaves the replica's files in order. */
@@ -454,21 +413,6 @@ export class Follower {
 
   private get appliedTxid(): Txid | undefined {
     return this.isReady ? this.options.local.position?.applied.txid : undefined;
-  }
-
-  private receiverState(): string {
-    const { state, work } = this.machine;
-    return state === "catching-up" || state === "following"
-      ? "receiving"
-      : state === "pausing"
-        ? `pausing-${work}`
-        : state;
-  }
-
-  private applierState(): string {
-    if (this.machine.state === "stopped") return "stopped";
-    if (this.blockedBy !== null) return "blocked";
-    return this.applying === undefined ? "idle" : "applying";
   }
 }
 
