@@ -126,6 +126,8 @@ export class CaptureLoop {
     if (performance.now() >= this.nextUpkeepMs && !isLast) {
       if (isReplaced(capture.database)) return "replaced";
       this.upkeep();
+    } else if (cycle.isPressing && !isLast) {
+      cycle.startIfDue((error) => this.troubled(error));
     }
     if (progress !== "end") {
       await setImmediate();
@@ -135,7 +137,12 @@ export class CaptureLoop {
     this.recovered();
     if (isLast) return "closed";
     const isPending = capture.log.headTxid !== this.shownTxid;
-    await this.watch.wait(() => capture.hasNews(), isPending ? GROUP_MS : IDLE_WAIT_MS);
+    const maxMs = isPending ? GROUP_MS : IDLE_WAIT_MS;
+    await this.watch.wait(
+      () => capture.hasNews(),
+      () => capture.isNewsComing(),
+      maxMs,
+    );
     return undefined;
   }
 

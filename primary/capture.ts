@@ -43,6 +43,7 @@ export class Capture {
   /** Why commits may have been missed; undefined while none were. */
   private gap: string | undefined;
   private differences = 0;
+  private published = 0;
 
   /** Attaches to the database, and brings log and database to one state. @throws what {@link establish} throws */
   static async open(options: CaptureOptions): Promise<Capture> {
@@ -92,16 +93,44 @@ export class Capture {
     return this.differences;
   }
 
-  /** Frames of the SQLite WAL that are captured, and those of them that are in the database file. */
-  wal(): { readonly capturedFrames: number; readonly backfilledFrames: number } {
+  /** Whether commits may have been missed, so that nothing can be captured before all pages are compared. */
+  get isMissing(): boolean {
+    return this.gap !== undefined;
+  }
+
+  /** Frames of the SQLite WAL that are captured. */
+  get capturedFrames(): number {
+    return this.tail.mark.frame;
+  }
+
+  /** Frames of the SQLite WAL, captured or not, when it was last looked at. */
+  get publishedFrames(): number {
+    return this.published;
+  }
+
+  /** Frames of the SQLite WAL: all that are committed, those captured, and those of them that are in the database file. */
+  wal(): {
+    readonly publishedFrames: number;
+    readonly capturedFrames: number;
+    readonly backfilledFrames: number;
+  } {
     const { header, backfill } = this.database.index.read();
     const isSame = header.salts === this.tail.mark.salts;
-    return { capturedFrames: this.tail.mark.frame, backfilledFrames: isSame ? backfill : 0 };
+    return {
+      publishedFrames: header.mxFrame,
+      capturedFrames: this.tail.mark.frame,
+      backfilledFrames: isSame ? backfill : 0,
+    };
   }
 
   /** Whether there is anything to capture. One small read. */
   hasNews(): boolean {
     return this.gap !== undefined || !isSameMark(markOf(this.database.index.read().header), this.tail.mark);
+  }
+
+  /** Whether frames may have been written that no commit has published yet. One small read. */
+  isNewsComing(): boolean {
+    return this.tail.mark.frame === 0 || this.tail.isFollowed || this.hasNews();
   }
 
   /** Whether all that is committed is captured, and in the database file as well. */
@@ -228,6 +257,7 @@ export class Capture {
   }
 
   private captureTo(header: WalIndexHeader, budgetBytes: number): CaptureProgress {
+    this.published = header.mxFrame;
     if (this.gap !== undefined) return "missed";
     const verdict = judgeWal(this.tail.mark, header, this.pin.mayRestart);
     if (verdict === "unchanged") return "end";

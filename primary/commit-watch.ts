@@ -6,12 +6,13 @@ import { performance } from "node:perf_hooks";
 const FALLBACK_MS = 500;
 /** The same where the system gives no events. */
 const BLIND_FALLBACK_MS = 20;
-/** Pauses of this thread right after an event: a commit is published microseconds after its frames are written. */
+/** Pauses of this thread when frames have come: their commit is published microseconds after the last of them. */
 const SHORT_PAUSES = 4;
 const SHORT_PAUSE_MS = 0.1;
-/** Then pauses on the event loop, doubled each time: a large transaction, or the writer's fsync, is under way. */
+/** Then pauses on the event loop, in proportion to the wait so far: the writer's fsync, or a large transaction. */
 const FIRST_PAUSE_MS = 1;
 const LAST_PAUSE_MS = 50;
+const PAUSE_PART = 8;
 /** After this long without a commit, what was written is taken for a transaction that was rolled back. */
 const PATIENCE_MS = 2000;
 
@@ -27,7 +28,8 @@ export class CommitWatch {
   private hasEvent = false;
   /** Ends the pause that is under way. */
   private wake: (() => void) | undefined;
-  private isIdle = false;
+  /** Whether an event ends the pause that is under way. */
+  private isAlert = false;
   private isWanted = false;
 
   /** @param path of the `-wal`; without it, or on a system without watches, the fallback alone serves */
@@ -39,28 +41,36 @@ export class CommitWatch {
   /**
    * Returns when it is worth while to look again: something is there or wanted, or enough time has passed.
    *
-   * @param isThere looks, at the cost of one small read
+   * @param isThere looks for a commit, at the cost of one small read
+   * @param isComing looks for frames that no commit has published yet, at the same cost. Without any, an event was but the
+   * last one of the commit before
    * @param maxMs not longer than this
    */
-  async wait(isThere: () => boolean, maxMs: number): Promise<void> {
+  async wait(isThere: () => boolean, isComing: () => boolean, maxMs: number): Promise<void> {
     const end = performance.now() + maxMs;
-    if (!this.hasEvent) {
-      this.isIdle = true;
-      await this.pause(Math.min(maxMs, this.watcher === undefined ? BLIND_FALLBACK_MS : FALLBACK_MS));
-      this.isIdle = false;
-    }
+    if (!this.hasEvent) await this.pause(Math.min(maxMs, this.fallbackMs), true);
     if (!this.hasEvent) return;
     this.hasEvent = false;
+    if (isComing()) await this.expect(isThere, end);
+    this.isWanted = false;
+  }
+
+  /** Waits for the commit of frames that are being written. */
+  private async expect(isThere: () => boolean, end: number): Promise<void> {
     for (let pause = 0; pause < SHORT_PAUSES; pause++) {
-      if (isThere() || this.isWanted) break;
+      if (isThere() || this.isWanted) return;
       Atomics.wait(sleeper, 0, 0, SHORT_PAUSE_MS);
     }
-    const latest = Math.min(end, performance.now() + PATIENCE_MS);
-    for (let pauseMs = FIRST_PAUSE_MS; !isThere() && !this.isWanted && performance.now() < latest;) {
-      await this.pause(pauseMs);
-      pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS);
+    let start = performance.now();
+    while (!isThere() && !this.isWanted) {
+      const now = performance.now();
+      if (this.hasEvent) start = now;
+      this.hasEvent = false;
+      if (now > end || now - start > PATIENCE_MS) return;
+      const pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, (now - start) / PAUSE_PART), LAST_PAUSE_MS);
+      // A large transaction is thousands of events: they end long pauses only.
+      await this.pause(pauseMs, pauseMs > FIRST_PAUSE_MS);
     }
-    this.isWanted = false;
   }
 
   /** Ends a wait: somebody wants something, or knows of a commit. */
@@ -79,8 +89,7 @@ export class CommitWatch {
     try {
       this.watcher = watch(this.path, { persistent: false }, () => {
         this.hasEvent = true;
-        // A large transaction is thousands of events: they end the idle pause, and no other.
-        if (this.isIdle) this.wake?.();
+        if (this.isAlert) this.wake?.();
       });
       this.watcher.on("error", () => {
         this.watcher?.close();
@@ -91,7 +100,12 @@ export class CommitWatch {
     }
   }
 
-  private pause(maxMs: number): Promise<void> {
+  private get fallbackMs(): number {
+    return this.watcher === undefined ? BLIND_FALLBACK_MS : FALLBACK_MS;
+  }
+
+  private pause(maxMs: number, isAlert: boolean): Promise<void> {
+    this.isAlert = isAlert;
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);

@@ -42,6 +42,7 @@ export class WalTail {
   private readonly descriptor: number;
   private readonly buffer: Buffer;
   private readonly words: Int32Array;
+  private readonly saltBytes = Buffer.alloc(8);
   private committed: WalMark;
   private checksum = new WalChecksum(false);
   /** The last frame that went to the sink: past `committed.frame` within a transaction. */
@@ -67,6 +68,13 @@ export class WalTail {
   /** Whether part of a transaction has gone to the sink. */
   get isWithinTransaction(): boolean {
     return this.frame !== this.committed.frame;
+  }
+
+  /** Whether a frame of the same WAL stands after the last commit: one of a transaction that is being written, or was. */
+  get isFollowed(): boolean {
+    const { frame, salts } = this.committed;
+    const size = this.readInto(this.saltBytes, frameOffset(frame + 1, this.pageSizeBytes) + 8);
+    return size === this.saltBytes.length && this.saltBytes.toString("hex") === salts;
   }
 
   /** Goes on after the given commit; what has been read of a transaction after it is forgotten. */
