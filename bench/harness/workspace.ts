@@ -15,10 +15,21 @@ export class Workspace implements AsyncDisposable {
   }
 
   async serve(argv: readonly string[], options: StartOptions = {}): Promise<ServingProcess> {
+    const serving = await this.launch(argv, options);
+    await until(
+      `${serving.url}/readyz`,
+      () => fetch(`${serving.url}/readyz`),
+      ({ ok }) => ok,
+      120_000,
+    );
+    return serving;
+  }
+
+  /** Waits for its address alone: what it has to catch up with may be what is measured. */
+  async launch(argv: readonly string[], options: StartOptions = {}): Promise<ServingProcess> {
     const serving = ServingProcess.launch(argv, options);
     this.processes.push(serving);
     await serving.ready();
-    await until(`${serving.url}/readyz`, () => fetch(`${serving.url}/readyz`), ({ ok }) => ok, 120_000);
     return serving;
   }
 
