@@ -13,6 +13,10 @@ import type { WalIndexHeader } from "../format/wal-index.ts";
 import { writeFully } from "./write-fully.ts";
 
 const MAX_HEADER_READS = 1000;
+/** A writer is between the copies for a moment, unless the kernel takes the processor from it there: then for its turn. */
+const TIGHT_HEADER_READS = 100;
+const HEADER_PAUSE_MS = 0.2;
+const pauseCell = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * The wal-index (-shm) of a database, by a held descriptor. Reading and writing by descriptor is coherent with
@@ -31,13 +35,14 @@ export class WalIndexFile {
    * The header, and how many frames are in the database file already. A writer that is between the two copies is
    * waited for by reading again.
    *
-   * @throws database_busy when no consistent header was seen in 1,000 reads
+   * @throws database_busy when no consistent header was seen in 1,000 reads, which take a quarter of a second
    */
   read(): { readonly header: WalIndexHeader; readonly backfill: number } {
     for (let attempt = 0; attempt < MAX_HEADER_READS; attempt++) {
       const size = readSync(this.descriptor, this.headerBytes, 0, WAL_INDEX_HEADER_BYTES, 0);
       const header = size === WAL_INDEX_HEADER_BYTES ? decodeWalIndexHeader(this.headerBytes) : undefined;
       if (header !== undefined) return { header, backfill: readBackfill(this.headerBytes) };
+      if (attempt >= TIGHT_HEADER_READS) Atomics.wait(pauseCell, 0, 0, HEADER_PAUSE_MS);
     }
     throw new TailraceError("database_busy", "the wal-index has no consistent header", {
       retryable: true,

@@ -2,7 +2,7 @@ import { fetchStatus } from "../node-client.ts";
 import type { NodeStatus } from "../node-client.ts";
 import type { DemoProcess } from "./demo-process.ts";
 import type { DemoRow } from "./demo-table.ts";
-import type { ReplicaReader } from "./replica-reader.ts";
+import type { TransferReader } from "./transfer-reader.ts";
 
 export interface DemoNode {
   readonly name: string;
@@ -18,7 +18,7 @@ export interface DemoNode {
  */
 export function sampleNodes(
   nodes: readonly DemoNode[],
-  readers: ReadonlyMap<string, ReplicaReader>,
+  readers: ReadonlyMap<string, TransferReader>,
   timeoutMs: number,
 ): () => Promise<readonly DemoRow[]> {
   const last = new Map<string, { readonly txid: number; readonly atMs: number }>();

@@ -5,7 +5,6 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TailraceError } from "../../shared/errors.ts";
 import { workerUrl } from "../../shared/threads.ts";
-import { fetchStatus } from "../node-client.ts";
 import type { Output } from "../output.ts";
 import { firstDifference } from "./compare-files.ts";
 import { copyDatabase } from "./copy-database.ts";
@@ -13,7 +12,7 @@ import { DemoProcess } from "./demo-process.ts";
 import { sampleNodes } from "./demo-sample.ts";
 import type { DemoNode } from "./demo-sample.ts";
 import { LiveTable } from "./demo-table.ts";
-import { ReplicaReader } from "./replica-reader.ts";
+import { TransferReader } from "./transfer-reader.ts";
 
 export interface DemoOptions {
   readonly replicaCount: number;
@@ -36,7 +35,8 @@ const REDRAW_MS = 250;
 const LINE_MS = 1_000;
 
 /**
- * A primary, replicas and a writer, each a process of its own, in a folder that is gone afterwards.
+ * A primary, replicas and a writer, each a process of its own, in a folder that is gone afterwards; if a replica turns
+ * out to be different, the folder is the evidence, and stays.
  *
  * @returns whether every replica's file was byte-identical to the primary's at the end
  */
@@ -44,12 +44,16 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), "tailrace-demo-"));
   const processes: DemoProcess[] = [];
   const over = new AbortController();
+  let isEvidence = false;
   try {
-    return await demonstrate(options, folder, processes, over.signal);
+    const isProven = await demonstrate(options, folder, processes, over.signal);
+    isEvidence = !isProven;
+    return isProven;
   } finally {
     over.abort();
     await Promise.all(processes.map((process) => process.kill()));
-    await rm(folder, { recursive: true, force: true });
+    if (isEvidence) options.output.message(`the files stay for a closer look: ${folder}`);
+    else await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -122,7 +126,7 @@ async function watch(
   const elapsedMs = (): number => performance.now() - startMs;
   // Closed before the replicas stop, so that their last connection is their own.
   using opened = new DisposableStack();
-  const readers = new Map(replicas.map(({ name, file }) => [name, opened.use(new ReplicaReader(file))]));
+  const readers = new Map(replicas.map(({ name, file }) => [name, opened.use(new TransferReader(file))]));
   const sample = sampleNodes([primary, ...replicas], readers, STATUS_MS);
   while (!signal.aborted && elapsedMs() < (durationMs ?? Infinity)) {
     const pauseMs = Math.min(output.isTerminal ? REDRAW_MS : LINE_MS, (durationMs ?? Infinity) - elapsedMs());
@@ -131,18 +135,12 @@ async function watch(
   }
 }
 
+/** The writer has stopped: what its file holds is what readers of the replicas have to see. */
 async function caughtUp(primary: DemoNode, replicas: readonly DemoNode[], over: AbortSignal): Promise<void> {
-  // The writer's last commit may not be in the log yet: the primary has settled when two looks agree.
-  let target: number | undefined;
-  while (!over.aborted) {
-    const positions = await Promise.all(
-      [primary, ...replicas].map(async ({ url }) => (await fetchStatus(url, STATUS_MS)).position?.txid),
-    );
-    const [head, ...others] = positions;
-    if (head !== undefined && head === target && others.every((txid) => txid === head)) return;
-    target = head;
-    await sleep(200);
-  }
+  using opened = new DisposableStack();
+  const [head, ...readers] = [primary, ...replicas].map(({ file }) => opened.use(new TransferReader(file)));
+  const last = head?.newestTransfer();
+  while (!over.aborted && !readers.every((reader) => reader.newestTransfer() === last)) await sleep(50);
 }
 
 /** All processes have stopped: the files are alone, and can be opened, checkpointed and compared. */

@@ -6,10 +6,10 @@ import { setImmediate } from "node:timers/promises";
 const PATIENCE_MS = 30;
 
 /**
- * An ordinary reader of a replica's file, in another process than the replica's: it sees how long after its being
+ * An ordinary reader of a node's file, in another process than the node's: on a replica it sees how long after its being
  * written on the primary a row can be read here. The writer's own commit (its fsync) is part of that time.
  */
-export class ReplicaReader implements Disposable {
+export class TransferReader implements Disposable {
   private readonly database: DatabaseSync;
   private statement: StatementSync | undefined;
 
@@ -28,6 +28,11 @@ export class ReplicaReader implements Disposable {
       return Math.max(0, performance.timeOrigin + performance.now() - transfer.writtenMs);
     }
     return null;
+  }
+
+  /** The number of the newest transfer that this reader sees; 0 before the first. */
+  newestTransfer(): number {
+    return this.newest()?.id ?? 0;
   }
 
   [Symbol.dispose](): void {
