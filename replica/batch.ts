@@ -53,11 +53,13 @@ export class BatchReader {
   constructor(options: {
     readonly folder: string;
     readonly pageSizeBytes: number;
+    /** Of the log that is to be there. */
+    readonly logId: string;
     readonly start: StatePoint;
     readonly epoch: number;
     readonly end: () => Cursor;
   }) {
-    const { folder, pageSizeBytes, start, epoch, end } = options;
+    const { folder, pageSizeBytes, logId, start, epoch, end } = options;
     this.pageSizeBytes = pageSizeBytes;
     this.from = start;
     this.to = start;
@@ -75,7 +77,8 @@ export class BatchReader {
       start: start.cursor,
       end,
       onSegment: (header) => {
-        const wrong = this.chain.refusesSegment(header);
+        const wrong =
+          header.logId === logId ? this.chain.refusesSegment(header) : `it belongs to log ${header.logId}`;
         if (wrong !== undefined) throw brokenChain(this.reader.position, wrong);
       },
     });

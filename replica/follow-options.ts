@@ -19,6 +19,8 @@ export interface FollowOptions {
    */
   readonly durability: "commit" | "group" | "os";
   readonly onForeignWrite: "stop" | "resync";
+  /** 32 hex digits. The system's own where it is left out; another one stands for a machine that went down. */
+  readonly bootId?: string;
 }
 
 /** What the follow thread answers. */

@@ -10,6 +10,7 @@ import { DataFolder } from "../shared/storage/data-folder.ts";
 import { readMeta, writeMeta } from "../shared/storage/meta-file.ts";
 import type { Meta } from "../shared/storage/meta-file.ts";
 import { identityOf } from "../shared/sqlite/held-files.ts";
+import { currentBootId } from "./boot-id.ts";
 import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
 import { Follower } from "./follower.ts";
 import { LocalReplica, assertOwn } from "./local-replica.ts";
@@ -49,6 +50,7 @@ async function start(options: FollowOptions): Promise<void> {
       dataDir,
       driver,
       isDurable: options.durability !== "os",
+      bootId: options.bootId ?? currentBootId(),
       nowMs: () => performance.now(),
       report: (text) => tell("message", text),
       onApplied: (position) => {

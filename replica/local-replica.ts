@@ -9,6 +9,7 @@ import type { PageTable } from "../shared/pages/page-table.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
 import type { Work } from "../shared/plan/follow-state.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
+import { syncFolder } from "../shared/storage/atomic-file.ts";
 import type { Cursor } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
@@ -31,6 +32,8 @@ export interface LocalReplicaOptions {
   readonly driver: Driver;
   /** Whether received bytes are on the disk before more are asked for. */
   readonly isDurable: boolean;
+  /** Of the machine ({@link ./boot-id.ts!currentBootId}). */
+  readonly bootId: string;
   readonly nowMs: () => number;
   readonly report: (message: string) => void;
   /** After each commit. */
@@ -130,17 +133,19 @@ export class LocalReplica {
     onProgress: (doneBytes: number, totalBytes: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { file } = this.options;
+    const { file, bootId } = this.options;
     const { bootstrapPart } = this.files;
     await this.letGo();
     const head = await downloadSnapshot({ client, files: this.files, onProgress, signal });
-    // Written down first: whoever finds the file later knows by its inode that it is ours.
-    this.positionFile.write({ ...landed(head, NO_MARK, bootstrapPart), phase: "published" }, true);
-    publishImage(file, this.files);
+    // The log of what was here before must never be met by the new position, whatever happens from here on.
     this.copy?.close();
     this.copy = undefined;
     rmSync(this.files.logFolder, { recursive: true, force: true });
-    this.positionFile.write({ ...landed(head, NO_MARK, file), isStamped: true }, true);
+    syncFolder(this.files.dataDir);
+    // Written down first: whoever finds the file later knows by its inode that it is ours.
+    this.positionFile.write({ ...landed(head, NO_MARK, bootstrapPart, bootId), phase: "published" }, true);
+    publishImage(file, this.files);
+    this.positionFile.write({ ...landed(head, NO_MARK, file, bootId), isStamped: true }, true);
     await this.stand();
   }
 
@@ -160,6 +165,7 @@ export class LocalReplica {
       files,
       positionFile,
       copy,
+      bootId: this.options.bootId,
       onProgress,
       signal,
     });
@@ -173,18 +179,27 @@ export class LocalReplica {
   async stand(): Promise<void> {
     if (this.standing !== undefined) return;
     const { files, positionFile, options, wasRunning: isRunning } = this;
-    const { report, nowMs, file } = options;
+    const { report, nowMs, file, bootId } = options;
     const isOther = !isSameFile(stampOf(file), this.positionFile.position?.stamp ?? stampOf(file));
     try {
       const database = this.openDatabase();
       const copy = this.openCopy();
-      const { applier, table } = await recover({ database, files, positionFile, copy, isRunning, report });
+      const { applier, table } = await recover({
+        database,
+        files,
+        positionFile,
+        copy,
+        isRunning,
+        bootId,
+        report,
+      });
       this.wasRunning = true;
-      const { applied, epoch, pageSizeBytes } = applier.position;
+      const { applied, epoch, logId, pageSizeBytes } = applier.position;
       trim(copy, applied.cursor);
       const batches = new BatchReader({
         folder: files.logFolder,
         pageSizeBytes,
+        logId,
         start: applied,
         epoch,
         end: () => copy.end,
@@ -259,13 +274,26 @@ export class LocalReplica {
     const { standing, database } = this;
     const isHere = database?.standing() === "here";
     if (standing !== undefined && isHere) await standing.care.finish().catch(() => undefined);
-    const position = standing?.applier.isExact === true ? standing.applier.position : undefined;
+    const position = isHere ? this.leavable() : undefined;
     await this.letGo();
-    if (position !== undefined && isHere) {
+    if (position !== undefined) {
       this.positionFile.write({ ...position, isClean: true, stamp: stampOf(this.options.file) }, true);
     }
     this.copy?.close();
     this.positionFile.close();
+  }
+
+  /** The position to leave behind at an orderly close; undefined where it cannot be vouched for. */
+  private leavable(): Position | undefined {
+    const { standing, database } = this;
+    if (standing?.applier.isExact !== true) return undefined;
+    try {
+      // What readers keep from being copied stays in the WAL, and must be there also after a power loss.
+      database?.appender.sync();
+    } catch {
+      return undefined;
+    }
+    return standing.applier.position;
   }
 
   private async fall(): Promise<void> {

@@ -9,12 +9,12 @@ import { PageTable } from "../shared/pages/page-table.ts";
 import { hex64 } from "../shared/units.ts";
 import { Applier, FOREIGN_WRITE_HINT } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
+import { UNKNOWN_BOOT } from "./boot-id.ts";
 import { isSameWal, isUndisturbed, markOf } from "./left-mark.ts";
 import { replayInto, scanInto } from "./page-scan.ts";
 import { sameStamp, stampOf } from "./position-file.ts";
 import type { PositionFile } from "./position-file.ts";
 import type { ReplicaDatabase } from "./replica-database.ts";
-import { UNKNOWN_BOOT, currentBootId } from "./replica-files.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
 
 export interface RecoveryOptions {
@@ -24,6 +24,8 @@ export interface RecoveryOptions {
   readonly copy: LogCopy;
   /** Whether the database has been open all the time since the position was written. */
   readonly isRunning: boolean;
+  /** Of the machine, now ({@link ./boot-id.ts!currentBootId}). */
+  readonly bootId: string;
   readonly report: (message: string) => void;
 }
 
@@ -45,7 +47,7 @@ export interface Recovered {
  * @throws foreign_write, diverged, damaged (a resync heals them), database_busy, storage_failed
  */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { database, files, positionFile, copy, report } = options;
+  const { database, files, positionFile, copy, bootId, report } = options;
   const position = positionFile.position;
   if (position === undefined || position.phase === "resyncing") {
     throw new TailraceError("diverged", "a resync was interrupted", { retryable: true });
@@ -77,8 +79,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       appender: database.appender,
       table,
       positionFile,
-      // Under the base's name the database is what the last writer left: that was checked, or is about to be.
-      position: { ...position, applied: base, left: markOf(found), bootId: currentBootId() },
+      // Under the base's name the database is what the last writer left: that was checked, or is about to be. The boot
+      // id stays the old one until all is proven: whoever dies in between begins with every page again.
+      position: { ...position, applied: base, left: markOf(found) },
       logFolder: files.logFolder,
     });
     if (goal.txid > base.txid) {
@@ -87,12 +90,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       for (const _ of applier.apply({ ...batch, pages: undefined, images: Buffer.alloc(0) })) await turn();
       report(`put back what was under way: transactions ${base.txid + 1} to ${goal.txid}`);
     }
-    if (isPowerLoss || (table.checksum !== goal.checksum && !isScanned)) await scan(database, table);
+    if (table.checksum !== goal.checksum && !isScanned) await scan(database, table);
     if (table.checksum !== goal.checksum) throw diverged(goal, table);
-    applier.note(
-      { applied: goal, intent: goal, phase: "following", isClean: false, stamp: stampOf(database.file) },
-      true,
-    );
+    const stamp = stampOf(database.file);
+    applier.note({ applied: goal, intent: goal, phase: "following", isClean: false, stamp, bootId }, true);
     return { applier, table };
   } catch (error) {
     table?.close();
@@ -102,14 +103,14 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
 
 /** Whether the database is known to be as it was left, and whether the machine went down since. */
 function judge(
-  { database, isRunning }: RecoveryOptions,
+  { database, isRunning, bootId }: RecoveryOptions,
   position: Position,
   found: WalIndexHeader,
 ): { readonly isTrusted: boolean; readonly isPowerLoss: boolean } {
-  const { left, intended, isClean, isStamped, stamp, bootId } = position;
+  const { left, intended, isClean, isStamped, stamp } = position;
   const isAsStamped =
     (isClean || isStamped) && found.mxFrame === 0 && sameStamp(stampOf(database.file), stamp);
-  const isSameBoot = bootId === currentBootId() && bootId !== UNKNOWN_BOOT;
+  const isSameBoot = position.bootId === bootId && bootId !== UNKNOWN_BOOT;
   if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: false, isPowerLoss: true };
   const isTrusted =
     isAsStamped ||
@@ -149,17 +150,21 @@ async function scan(database: ReplicaDatabase, table: PageTable): Promise<void> 
 
 /** The end of what the log copy still holds after a power loss. What is torn behind it is cut. */
 function lastWholeRecord(copy: LogCopy, { logFolder }: ReplicaFiles, position: Position): StatePoint {
-  const { pageSizeBytes, floor, epoch } = position;
+  const { pageSizeBytes, floor, logId } = position;
+  let last = floor;
+  if (compareCursors(copy.end, floor.cursor) < 0) return last;
   const reader = new BatchReader({
     folder: logFolder,
     pageSizeBytes,
+    logId,
     start: floor,
-    epoch,
+    // The position's is that of the newest record, or above.
+    epoch: 0,
     end: () => copy.end,
   });
-  let last = floor;
   try {
-    for (let batch = reader.next(); batch !== undefined; batch = reader.next()) last = batch.to;
+    // One record at a time: damage after it must not hide it.
+    for (let batch = reader.next(0); batch !== undefined; batch = reader.next(0)) last = batch.to;
   } catch {
     // Not yet on the disk when the power went: the primary has it.
   } finally {

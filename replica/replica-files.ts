@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import path from "node:path";
 
 /** Where a replica keeps what, below its data folder. */
@@ -29,17 +28,3 @@ export function replicaFiles(dataDir: string): ReplicaFiles {
     resyncPages: at("resync.pages"),
   };
 }
-
-/**
- * 32 hex digits that change with each boot of the machine: what was written under another one went through a power
- * loss or an orderly shutdown. Zeros where the system has no such id; they never count as the same boot.
- */
-export function currentBootId(): string {
-  try {
-    const id = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim().replaceAll("-", "");
-    return /^[0-9a-f]{32}$/.test(id) ? id : UNKNOWN_BOOT;
-  } catch {
-    return UNKNOWN_BOOT;
-  }
-}
-export const UNKNOWN_BOOT = "00000000000000000000000000000000";

@@ -18,7 +18,6 @@ import { scanInto } from "./page-scan.ts";
 import { stampOf } from "./position-file.ts";
 import type { PositionFile } from "./position-file.ts";
 import type { ReplicaDatabase } from "./replica-database.ts";
-import { currentBootId } from "./replica-files.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
 import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
 
@@ -33,6 +32,7 @@ export interface ResyncOptions {
   readonly files: ReplicaFiles;
   readonly positionFile: PositionFile;
   readonly copy: LogCopy;
+  readonly bootId: string;
   readonly onProgress: (fetchedPages: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -51,7 +51,7 @@ export interface ResyncOutcome {
  * the transport throws
  */
 export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
-  const { client, database, files, positionFile, copy, signal } = options;
+  const { client, database, files, positionFile, copy, bootId, signal } = options;
   const head = await client.head(signal);
   assertCompatible(head, database.appender.pageSizeBytes, positionFile.position);
   // Read page by page: whatever has led here, what the table says is not to be relied on.
@@ -69,7 +69,7 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
     copy.reset(head.state.cursor);
     table.flush({ txid: head.state.txid, cursor: head.state.cursor });
     const { header } = database.appender;
-    positionFile.write(landed(head, markOf(header), database.file), true);
+    positionFile.write(landed(head, markOf(header), database.file, bootId), true);
     return { head, fetchedPages: wanted.pageCount };
   } finally {
     wanted.close();
@@ -90,14 +90,14 @@ async function scanDatabase(database: ReplicaDatabase, table: PageTable): Promis
 
 /** Puts the fetched pages into the database. From its first step on, the position says that a resync is under way. */
 async function land(
-  { database, positionFile }: ResyncOptions,
+  { database, positionFile, bootId }: ResyncOptions,
   head: SnapshotHead,
   wanted: WantedPages,
   table: PageTable,
   seen: LeftMark,
 ): Promise<void> {
   const { appender } = database;
-  positionFile.write({ ...landed(head, seen, database.file), phase: "resyncing" }, true);
+  positionFile.write({ ...landed(head, seen, database.file, bootId), phase: "resyncing" }, true);
   failpoint("resync.intent-written");
   const found = appender.begin();
   try {
@@ -126,6 +126,9 @@ async function land(
     if (wanted.pageCount > 0) {
       appender.commit({ databasePageCount: head.state.pageCount, isDurable: true });
       failpoint("resync.published");
+    } else {
+      // Nothing differs, but what is there may be in the memory of the machine alone.
+      appender.sync();
     }
   } finally {
     appender.abort();
@@ -133,7 +136,7 @@ async function land(
 }
 
 /** The position of a replica that is exactly at a snapshot. */
-export function landed(head: SnapshotHead, left: LeftMark, file: string): Position {
+export function landed(head: SnapshotHead, left: LeftMark, file: string, bootId: string): Position {
   return {
     pageSizeBytes: head.pageSizeBytes,
     logId: head.logId,
@@ -148,7 +151,7 @@ export function landed(head: SnapshotHead, left: LeftMark, file: string): Positi
     isClean: false,
     isStamped: false,
     stamp: stampOf(file),
-    bootId: currentBootId(),
+    bootId,
     commitTimeMs: 0,
   };
 }

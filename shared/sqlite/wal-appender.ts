@@ -5,6 +5,7 @@ import { isSameHeader } from "../format/wal-index.ts";
 import type { WalIndexHeader } from "../format/wal-index.ts";
 import { lockPage } from "../units.ts";
 import type { PageNumber } from "../units.ts";
+import { onStorage } from "../storage/storage-error.ts";
 import { restartWal } from "./checkpoint.ts";
 import { isBusy } from "./driver.ts";
 import type { Connection, Driver } from "./driver.ts";
@@ -176,6 +177,11 @@ export class WalAppender {
   restartWal(): boolean {
     assert(!this.isOpen && !this.isClosed, "restart outside a transaction");
     return restartWal(this.connection);
+  }
+
+  /** Makes durable what was committed so far. @throws storage_failed */
+  sync(): void {
+    onStorage("sync", `${this.file}-wal`, () => this.frames.sync());
   }
 
   close(): void {

@@ -1,10 +1,10 @@
 /*
- * A replica as a process of its own, for crash tests: follow.ts URL FILE [os|commit] [stop|resync]. Prints `ready`, then each
+ * A replica as a process of its own, for crash tests: follow.ts URL FILE [os|commit] [stop|resync] [BOOT-ID]. Prints `ready`, then each
  * applied txid, one a line; ends in order at the end of its input.
  */
 import { startFollowing } from "../../replica/follow-thread.ts";
 
-const [, , primary, file, durability = "os", onForeignWrite = "stop"] = process.argv;
+const [, , primary, file, durability = "os", onForeignWrite = "stop", bootId] = process.argv;
 const replica = await startFollowing({
   primary: primary!,
   file: file!,
@@ -12,6 +12,7 @@ const replica = await startFollowing({
   driverName: "node:sqlite",
   durability: durability as "os",
   onForeignWrite: onForeignWrite as "stop",
+  ...(bootId === undefined ? {} : { bootId }),
 });
 replica.on("message", (text) => process.stderr.write(`${text}\n`));
 replica.on("applied", ({ txid }) => process.stdout.write(`${txid}\n`));
