@@ -1,12 +1,13 @@
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { performance } from "node:perf_hooks";
 import { failpoint } from "../shared/failpoint.ts";
 import { FRAME_HEADER_BYTES } from "../shared/format/wal.ts";
-import { decidePrimaryCheckpoint } from "../shared/plan/primary-checkpoint-policy.ts";
+import { decidePrimaryCheckpoint, isOverfull } from "../shared/plan/primary-checkpoint-policy.ts";
 import { BackgroundCheckpointer } from "../shared/sqlite/checkpointer.ts";
 import { isBusy } from "../shared/sqlite/driver.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
-import type { Capture } from "./capture.ts";
+import { SLICE_BYTES } from "./capture.ts";
+import type { Capture, CaptureProgress } from "./capture.ts";
 
 /** How often the last frames are chased before it is left for later. */
 const PASSES = 3;
@@ -16,28 +17,49 @@ const CHASE_BYTES: number = 2 << 20;
 const MARK_INTERVAL_MS = 30_000;
 /** For how long the write lock is sought. */
 const LOCK_WAIT_MS = 500;
-const LOCK_RETRY_MS = 2;
+/** At a stretch: writers without pauses leave gaps of microseconds, which only asking all the time will find. */
+const LOCK_SPIN_MS = 5;
+/** For how long writers are kept waiting for readers of an older state to end. */
+const READERS_WAIT_MS = 100;
+/** The same for an application's own checkpoint, which does our work. */
+const OTHERS_WAIT_MS = 1000;
+const HOLD_RETRY_MS = 2;
+
+/** What is in the database file, on disk. */
+interface CopiedState {
+  readonly txid: Txid;
+  readonly cursor: Cursor;
+}
 
 /**
  * Checkpoints the SQLite WAL without losing a frame to its restart.
  *
  *   capture to the end → pin there → copy (in the background) → has nobody written? → pin, now on READ_LOCK(0)
  *
- * From then on the next writer may restart the WAL, once (pin.ts). Writers and readers are not held up, but for the few
- * milliseconds of `hold`, when the WAL has outgrown its limit because writers leave no gap.
+ * From then on the next writer may restart the WAL, once (pin.ts). Writers and readers are not held up, unless writers
+ * leave no gap and the WAL outgrows its hard limit: then this is done under the write lock. So the WAL is bounded by
+ * AT_ONCE_FACTOR × the soft limit, and what is written until the lock is got; unless a reader stays at an old state.
  */
 export class CheckpointCycle {
   private readonly capture: Capture;
   private readonly softLimitBytes: number;
   private readonly checkpointer: BackgroundCheckpointer;
-  private running: Promise<boolean> | undefined;
+  private copying: Promise<boolean> | undefined;
+  private holding: Promise<boolean> | undefined;
+  /** Frames in the WAL when the last copy of it began. */
+  private lastCopyFrames = 0;
   private lastTryMs = Number.NEGATIVE_INFINITY;
-  private lastHoldMs = Number.NEGATIVE_INFINITY;
+  private lastVainHoldMs = Number.NEGATIVE_INFINITY;
   private lastMarkMs: number = performance.now();
   private lastCommitMs: number = performance.now();
   private completed = 0;
-  /** Somebody's reader kept the last copy from going as far as our pin allows. */
+  /** Somebody's reader kept the last tries from copying anything. */
   private isHeldBack = false;
+  /** Frames in the database file after the last try that was not complete. */
+  private stuckAtFrame = -1;
+  /** Somebody else's checkpoint ran when the last copy was tried. */
+  private isOthersTurn = false;
+  private holds = 0;
 
   constructor(capture: Capture, softLimitBytes: number) {
     const { driver, file } = capture.database;
@@ -51,6 +73,17 @@ export class CheckpointCycle {
     return this.completed;
   }
 
+  /** How often writers were held up. */
+  get holdCount(): number {
+    return this.holds;
+  }
+
+  /** Whether the WAL has reached its hard limit: not to be left for the next occasion. Costs nothing. */
+  get isPressing(): boolean {
+    const { capture } = this;
+    return isOverfull(capture.publishedFrames * frameBytesOf(capture), this.softLimitBytes);
+  }
+
   noteCommit(): void {
     this.lastCommitMs = performance.now();
   }
@@ -58,21 +91,21 @@ export class CheckpointCycle {
   /** Starts a cycle if one is due; does not wait for it. Its failure is passed on. */
   startIfDue(onFailure: (error: unknown) => void): void {
     const now = performance.now();
-    const { capturedFrames } = this.capture.wal();
     const action = decidePrimaryCheckpoint({
-      frames: capturedFrames,
+      frames: this.capture.wal().publishedFrames,
       isHeldBack: this.isHeldBack,
-      frameBytes: this.capture.database.pageSizeBytes + FRAME_HEADER_BYTES,
+      frameBytes: frameBytesOf(this.capture),
       softLimitBytes: this.softLimitBytes,
       mayRestart: this.capture.pin.mayRestart,
-      isRunning: this.running !== undefined,
+      isCopying: this.copying !== undefined,
+      isHolding: this.holding !== undefined,
+      lastCopyFrames: this.lastCopyFrames,
       sinceLastTryMs: now - this.lastTryMs,
-      sinceLastHoldMs: now - this.lastHoldMs,
+      sinceVainHoldMs: now - this.lastVainHoldMs,
       idleMs: now - this.lastCommitMs,
     });
-    if (action === "none") return;
-    if (action === "hold") this.lastHoldMs = now;
-    this.run(action === "hold").catch(onFailure);
+    if (action === "copy") this.run().catch(onFailure);
+    if (action === "hold") this.hold().catch(onFailure);
   }
 
   /**
@@ -80,82 +113,149 @@ export class CheckpointCycle {
    *
    * @returns whether all that was committed is in the database file, on disk
    */
-  run(isHolding = false): Promise<boolean> {
-    this.running ??= (isHolding ? this.holdWriters() : this.copy()).finally(() => {
-      this.running = undefined;
+  run(): Promise<boolean> {
+    if (this.holding !== undefined) return this.holding;
+    this.copying ??= this.copy().finally(() => {
+      this.copying = undefined;
       this.lastTryMs = performance.now();
     });
-    return this.running;
+    return this.copying;
   }
 
   /** A last cycle, and the end. Makes the next start a quick one. */
   async finish(): Promise<void> {
-    await this.running?.catch(() => {});
+    await this.idle();
     this.lastMarkMs = Number.NEGATIVE_INFINITY;
     await this.run().catch(() => {});
     await this.close();
   }
 
   async close(): Promise<void> {
-    await this.running?.catch(() => {});
+    await this.idle();
     await this.checkpointer.close();
   }
 
+  private async idle(): Promise<void> {
+    await this.copying?.catch(() => {});
+    await this.holding?.catch(() => {});
+  }
+
+  private hold(): Promise<boolean> {
+    this.holding ??= this.holdWriters()
+      .finally(() => {
+        this.holding = undefined;
+        this.lastTryMs = performance.now();
+      })
+      .then((copied) => {
+        if (copied === undefined) this.lastVainHoldMs = performance.now();
+        else this.markDurable(copied);
+        return copied !== undefined;
+      });
+    return this.holding;
+  }
+
+  /** While writers go on: succeeds in a moment without commits. */
   private async copy(): Promise<boolean> {
     for (let pass = 0; pass < PASSES; pass++) {
       const { capture } = this;
-      if (capture.captureAll() === "missed" || !capture.movePin()) return false;
-      const mark = { txid: capture.log.headTxid, cursor: capture.log.end };
-      const { capturedFrames } = capture.wal();
-      await this.checkpointer.passive();
-      failpoint("capture.checkpointed");
-      // Such a reader may stand in the way for hours.
-      this.isHeldBack = capture.wal().backfilledFrames < capturedFrames;
-      if (this.isHeldBack) return false;
-      this.markDurable(mark);
-      if (!capture.isCheckpointed()) {
-        capture.captureAll();
-        const news = (capture.wal().capturedFrames - capturedFrames) * capture.database.pageSizeBytes;
-        if (news > CHASE_BYTES) return false;
-        continue;
-      }
-      if (!capture.movePin()) return false;
-      failpoint("capture.restart-allowed");
-      this.completed += 1;
-      return true;
+      const copied = await this.copyCaptured();
+      if (copied === undefined) return false;
+      this.markDurable(copied);
+      if (this.allowRestart()) return true;
+      const before = capture.capturedFrames;
+      await this.captureAll();
+      if ((capture.capturedFrames - before) * capture.database.pageSizeBytes > CHASE_BYTES) return false;
     }
     return false;
   }
 
-  private markDurable(mark: { readonly txid: Txid; readonly cursor: Cursor }): void {
-    if (performance.now() - this.lastMarkMs < MARK_INTERVAL_MS) return;
+  /** Nobody commits meanwhile: succeeds unless readers of an older state stay. */
+  private async holdWriters(): Promise<CopiedState | undefined> {
+    if (!(await this.lockWriters())) return undefined;
+    this.holds += 1;
+    try {
+      // A copy that is under way does part of the work.
+      await this.copying?.catch(() => {});
+      const start = performance.now();
+      for (;;) {
+        const copied = await this.copyCaptured();
+        if (copied !== undefined && this.allowRestart()) return copied;
+        const waitMs = this.isOthersTurn ? OTHERS_WAIT_MS : READERS_WAIT_MS;
+        if (performance.now() >= start + waitMs || this.capture.isMissing) return undefined;
+        await setTimeout(HOLD_RETRY_MS);
+      }
+    } finally {
+      this.capture.database.connection.exec("COMMIT");
+    }
+  }
+
+  /** Captures to the end, and copies that. @returns undefined when it could not all be copied */
+  private async copyCaptured(): Promise<CopiedState | undefined> {
+    const { capture, checkpointer } = this;
+    if ((await this.captureAll()) === "missed" || !capture.movePin()) return undefined;
+    const mark = { txid: capture.log.headTxid, cursor: capture.log.end };
+    const { capturedFrames } = capture;
+    this.lastCopyFrames = capturedFrames;
+    const { busy } = await checkpointer.passive();
+    failpoint("capture.checkpointed");
+    // Against somebody else's checkpoint it takes another try; against a reader, who may stay for hours, none helps.
+    this.isOthersTurn = busy;
+    if (busy) return undefined;
+    const { backfilledFrames } = capture.wal();
+    const isComplete = backfilledFrames >= capturedFrames;
+    this.isHeldBack = !isComplete && backfilledFrames === this.stuckAtFrame;
+    this.stuckAtFrame = isComplete ? -1 : backfilledFrames;
+    return isComplete ? mark : undefined;
+  }
+
+  /** In slices: while writers outrun it, it has to be seen that they are to be held up. */
+  private async captureAll(): Promise<CaptureProgress> {
+    for (;;) {
+      const progress = this.capture.capture(SLICE_BYTES);
+      if (progress !== "more") return progress;
+      await setImmediate();
+    }
+  }
+
+  /** Where all that is committed is copied, lets the next writer restart the WAL. @returns whether that is so */
+  private allowRestart(): boolean {
+    const { capture } = this;
+    if (!capture.isCheckpointed() || !capture.movePin()) return false;
+    failpoint("capture.restart-allowed");
+    this.completed += 1;
+    this.lastCopyFrames = 0;
+    return true;
+  }
+
+  private markDurable(mark: CopiedState): void {
+    // Not while writers wait.
+    if (this.holding !== undefined || performance.now() - this.lastMarkMs < MARK_INTERVAL_MS) return;
     this.capture.markDurable(mark);
     this.lastMarkMs = performance.now();
   }
 
-  private async holdWriters(): Promise<boolean> {
-    const { connection } = this.capture.database;
-    // What can be copied beforehand, nobody has to wait for.
-    if (await this.copy()) return true;
-    if (this.isHeldBack || !(await this.lockWriters())) return false;
-    try {
-      return await this.copy();
-    } finally {
-      connection.exec("COMMIT");
-    }
-  }
-
   private async lockWriters(): Promise<boolean> {
-    const { connection, driver } = this.capture.database;
     for (const end = performance.now() + LOCK_WAIT_MS; performance.now() < end;) {
-      try {
-        connection.exec("BEGIN IMMEDIATE");
-        return true;
-      } catch (error) {
-        if (!isBusy(driver, error)) throw error;
+      for (const pause = performance.now() + LOCK_SPIN_MS; performance.now() < pause;) {
+        if (this.tryLock()) return true;
       }
-      await setTimeout(LOCK_RETRY_MS);
+      await setImmediate();
     }
     return false;
   }
+
+  private tryLock(): boolean {
+    const { connection, driver } = this.capture.database;
+    try {
+      connection.exec("BEGIN IMMEDIATE");
+      return true;
+    } catch (error) {
+      if (isBusy(driver, error)) return false;
+      throw error;
+    }
+  }
+}
+
+function frameBytesOf(capture: Capture): number {
+  return capture.database.pageSizeBytes + FRAME_HEADER_BYTES;
 }

@@ -139,6 +139,7 @@ export class PrimaryEngine {
         ...capture.wal(),
         mayRestart: capture.pin.mayRestart,
         completedCheckpoints: cycle.completedCount,
+        heldWriters: cycle.holdCount,
       },
       checkpointedTxid: table.mark.txid,
       differences: capture.differenceCount,

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  AT_ONCE_FACTOR,
   HARD_LIMIT_FACTOR,
   HOLD_RETRY_MS,
   IDLE_MS,
@@ -15,13 +17,16 @@ const small: PrimaryWalState = {
   frameBytes: 4120,
   softLimitBytes: SOFT,
   mayRestart: false,
-  isRunning: false,
+  isCopying: false,
+  isHolding: false,
+  lastCopyFrames: 0,
   sinceLastTryMs: Infinity,
-  sinceLastHoldMs: Infinity,
+  sinceVainHoldMs: Infinity,
   idleMs: 0,
 };
 const full = { ...small, frames: Math.ceil(SOFT / small.frameBytes) };
 const overfull = { ...full, frames: HARD_LIMIT_FACTOR * full.frames };
+const copied = { ...overfull, lastCopyFrames: overfull.frames };
 
 test("a small WAL is left alone while commits come", () => {
   expect(decidePrimaryCheckpoint(small)).toBe("none");
@@ -38,7 +43,7 @@ test("after a failed try there is a pause", () => {
 });
 
 test("one at a time, and none while the WAL may restart already", () => {
-  expect(decidePrimaryCheckpoint({ ...full, isRunning: true })).toBe("none");
+  expect(decidePrimaryCheckpoint({ ...full, isCopying: true })).toBe("none");
   expect(decidePrimaryCheckpoint({ ...full, mayRestart: true })).toBe("none");
 });
 
@@ -48,8 +53,43 @@ test("an idle database is copied too, once", () => {
   expect(decidePrimaryCheckpoint({ ...small, idleMs: IDLE_MS, sinceLastTryMs: RETRY_MS })).toBe("none");
 });
 
-test("writers are held up only past the hard limit, where it helps, and seldom", () => {
-  expect(decidePrimaryCheckpoint(overfull)).toBe("hold");
-  expect(decidePrimaryCheckpoint({ ...overfull, sinceLastHoldMs: HOLD_RETRY_MS - 1 })).toBe("copy");
-  expect(decidePrimaryCheckpoint({ ...overfull, isHeldBack: true })).toBe("copy");
+test("past the hard limit writers are held up for what one more copy has left over", () => {
+  expect(decidePrimaryCheckpoint(overfull)).toBe("copy");
+  expect(decidePrimaryCheckpoint({ ...overfull, lastCopyFrames: full.frames })).toBe("copy");
+  expect(decidePrimaryCheckpoint(copied)).toBe("hold");
+});
+
+test("but only where it helps, and seldom in vain", () => {
+  expect(decidePrimaryCheckpoint({ ...copied, sinceVainHoldMs: HOLD_RETRY_MS - 1 })).toBe("copy");
+  expect(decidePrimaryCheckpoint({ ...copied, isHeldBack: true })).toBe("copy");
+});
+
+test("past the hard limit, the pause after a copy does not count", () => {
+  expect(decidePrimaryCheckpoint({ ...overfull, sinceLastTryMs: 0 })).toBe("copy");
+  expect(decidePrimaryCheckpoint({ ...copied, sinceLastTryMs: 0 })).toBe("hold");
+});
+
+test("writers that outrun a copy are held up while it is under way", () => {
+  const outrun = { ...full, frames: AT_ONCE_FACTOR * full.frames };
+  expect(decidePrimaryCheckpoint(outrun)).toBe("hold");
+  expect(decidePrimaryCheckpoint({ ...outrun, isCopying: true })).toBe("hold");
+  expect(decidePrimaryCheckpoint({ ...outrun, isHolding: true })).toBe("none");
+  expect(decidePrimaryCheckpoint({ ...outrun, isHeldBack: true })).toBe("copy");
+});
+
+test("whatever the state, a full WAL that may be copied is not left alone for longer than the pause", () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1 << 20),
+      fc.boolean(),
+      fc.nat(5000),
+      fc.nat(5000),
+      (more, isHeldBack, tryMs, holdMs) => {
+        const state = { ...full, isHeldBack, frames: full.frames + more };
+        const action = decidePrimaryCheckpoint({ ...state, sinceLastTryMs: tryMs, sinceVainHoldMs: holdMs });
+        if (tryMs >= RETRY_MS) expect(action).not.toBe("none");
+        if (isHeldBack) expect(["none", "copy"]).toContain(action);
+      },
+    ),
+  );
 });

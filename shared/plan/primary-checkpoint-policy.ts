@@ -3,50 +3,61 @@
  * alone bounds the WAL; and the application must not feel it.
  */
 export interface PrimaryWalState {
-  /** Frames captured, which is all that a checkpoint may copy. */
+  /** Frames in the WAL, captured or not. */
   readonly frames: number;
   readonly frameBytes: number;
   /** From this size on, a moment is sought at which the WAL may restart. */
   readonly softLimitBytes: number;
   /** Whether the next writer may restart the WAL already. */
   readonly mayRestart: boolean;
-  /** The last try copied less than it might have: somebody reads an old state. Holding up writers would gain nothing. */
+  /** Somebody reads an old state, and has kept the last tries from copying anything. Holding up writers would gain nothing. */
   readonly isHeldBack: boolean;
-  readonly isRunning: boolean;
+  readonly isCopying: boolean;
+  readonly isHolding: boolean;
+  /** Frames in the WAL when the last copy of it began; 0 before the first. */
+  readonly lastCopyFrames: number;
   /** Since the last try of any kind; Infinity before the first. */
   readonly sinceLastTryMs: number;
-  /** Since writers were last held up; Infinity before the first. */
-  readonly sinceLastHoldMs: number;
+  /** Since writers were last held up in vain; Infinity before the first time. */
+  readonly sinceVainHoldMs: number;
   /** Since the last commit. */
   readonly idleMs: number;
 }
 
 /**
  * - `copy`: a PASSIVE checkpoint in the background, and then, if no writer has come in between, leave to restart.
- * - `hold`: the same, and then once more under the write lock, because writers leave no gap. They wait while what came
- *   during the first copy is copied too: a fraction of a second where they write as fast as the disk, else milliseconds.
+ * - `hold`: the same under the write lock, because writers leave no gap: they wait while the rest is captured and copied.
  */
 export type PrimaryCheckpointAction = "none" | "copy" | "hold";
 
-/** Writers are held up from this multiple of the soft limit on. */
+/** From this multiple of the soft limit on, writers are held up for what a copy of such a WAL has left over. */
 export const HARD_LIMIT_FACTOR = 4;
+/** And from this one on at once, even during a copy: they write faster than is copied, or captured. */
+export const AT_ONCE_FACTOR: number = 2 * HARD_LIMIT_FACTOR;
 /** After a try that a reader or a writer spoilt. */
 export const RETRY_MS = 200;
+/** After writers were held up in vain. */
 export const HOLD_RETRY_MS = 1000;
 /** After this long without a commit even a small WAL is copied, so that a loss of power has little to take. */
 export const IDLE_MS = 2000;
 
 export function decidePrimaryCheckpoint(wal: PrimaryWalState): PrimaryCheckpointAction {
-  if (wal.isRunning || wal.mayRestart || wal.frames === 0 || wal.sinceLastTryMs < RETRY_MS) return "none";
+  if (wal.isHolding || wal.mayRestart || wal.frames === 0) return "none";
   const walBytes = wal.frames * wal.frameBytes;
-  if (
-    walBytes >= HARD_LIMIT_FACTOR * wal.softLimitBytes &&
-    !wal.isHeldBack &&
-    wal.sinceLastHoldMs >= HOLD_RETRY_MS
-  ) {
-    return "hold";
+  const { softLimitBytes } = wal;
+  const mayHold = !wal.isHeldBack && wal.sinceVainHoldMs >= HOLD_RETRY_MS;
+  if (mayHold && walBytes >= AT_ONCE_FACTOR * softLimitBytes) return "hold";
+  if (wal.isCopying) return "none";
+  if (mayHold && isOverfull(walBytes, softLimitBytes)) {
+    return isOverfull(wal.lastCopyFrames * wal.frameBytes, softLimitBytes) ? "hold" : "copy";
   }
+  if (wal.sinceLastTryMs < RETRY_MS) return "none";
   // While readers of an old state hold a checkpoint back, an idle primary tries again at this pace, not at the other.
   const isIdle = wal.idleMs >= IDLE_MS && wal.sinceLastTryMs >= IDLE_MS;
-  return walBytes >= wal.softLimitBytes || isIdle ? "copy" : "none";
+  return walBytes >= softLimitBytes || isIdle ? "copy" : "none";
+}
+
+/** Whether the WAL has reached the size from which on it is bounded at the cost of the writers. */
+export function isOverfull(walBytes: number, softLimitBytes: number): boolean {
+  return walBytes >= HARD_LIMIT_FACTOR * softLimitBytes;
 }

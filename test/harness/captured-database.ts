@@ -1,13 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-  cpSync,
-  ftruncateSync,
-  openSync,
-  closeSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { cpSync, ftruncateSync, openSync, closeSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { startCapture } from "../../primary/capture-thread.ts";
@@ -26,7 +18,11 @@ interface Status {
   };
   readonly log: { readonly headTxid: number; readonly logId: string };
   readonly differences: number;
-  readonly wal: { readonly capturedFrames: number };
+  readonly wal: {
+    readonly capturedFrames: number;
+    readonly completedCheckpoints: number;
+    readonly heldWriters: number;
+  };
 }
 
 /**
