@@ -75,7 +75,7 @@ export class Pin {
 }
 
 function connect(driver: Driver, file: string): Connection {
-  const connection = driver.open(file);
+  const connection = driver.open(file, { mustExist: true });
   connection.exec("PRAGMA wal_autocheckpoint=0");
   return connection;
 }

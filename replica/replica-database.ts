@@ -53,7 +53,7 @@ export class ReplicaDatabase {
 
   /**
    * Whether the path still leads to the file that is open: `gone` and `replaced` are somebody's doing. An empty file is
-   * none: whoever opens a path that is gone makes one, our own threads included.
+   * none: whoever opens a path that is gone may make one.
    */
   standing(): "here" | "gone" | "replaced" {
     const found = statSync(this.file, { throwIfNoEntry: false });

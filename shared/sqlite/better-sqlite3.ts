@@ -15,8 +15,8 @@ const CODES: readonly (readonly [string, number])[] = [
 export const driver: Driver = {
   name: "better-sqlite3",
 
-  open(file, { readOnly = false } = {}) {
-    const database = new BetterSqlite3(file, { readonly: readOnly, timeout: 0 });
+  open(file, { readOnly = false, mustExist = false } = {}) {
+    const database = new BetterSqlite3(file, { readonly: readOnly, fileMustExist: mustExist, timeout: 0 });
     return {
       handle: database,
       exec: (sql) => void database.exec(sql),

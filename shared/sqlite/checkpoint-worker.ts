@@ -13,7 +13,7 @@ assert(parentPort !== null, "runs as a worker");
 const { driverName, file } = workerData as CheckpointWorkerData;
 
 const driver = await loadDriver(driverName);
-const connection = driver.open(file);
+const connection = driver.open(file, { mustExist: true });
 connection.exec("PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL");
 
 answerCalls(parentPort, {

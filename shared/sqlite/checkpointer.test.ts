@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -79,11 +79,14 @@ describe.each([nodeSqlite, betterSqlite3])("with $name", (driver) => {
   });
 });
 
-test("a file that cannot be opened is an error of each call, and of nothing else", async () => {
-  const checkpointer = BackgroundCheckpointer.start({
-    driverName: "node:sqlite",
-    file: "/nonexistent/app.db",
-  });
-  await expect(checkpointer.passive()).rejects.toMatchObject({ code: "internal" });
-  await checkpointer.close();
-});
+test.each(["node:sqlite", "better-sqlite3"] as const)(
+  "%s: a file that is not there is an error of each call and of nothing else, and is not made",
+  async (driverName) => {
+    const folder = mkdtempSync(join(tmpdir(), "tailrace-checkpointer-"));
+    const checkpointer = BackgroundCheckpointer.start({ driverName, file: join(folder, "gone #1?.db") });
+    await expect(checkpointer.passive()).rejects.toMatchObject({ code: "internal" });
+    await checkpointer.close();
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
+  },
+);

@@ -7,12 +7,19 @@ import { TailraceError } from "../errors.ts";
 export interface Driver {
   readonly name: DriverName;
   /**
-   * Opens a connection that never waits for a lock: busy is an error at once ({@link isBusy}).
+   * Opens a connection that never waits for a lock: busy is an error at once ({@link isBusy}). A file that is missing is
+   * made, as SQLite does, unless the options forbid it.
    * @throws the library's own error
    */
-  open(file: string, options?: { readonly readOnly?: boolean }): Connection;
+  open(file: string, options?: OpenOptions): Connection;
   /** SQLite's primary result code of an error the library threw (5 busy, 26 not a database …); undefined for others. */
   resultCode(error: unknown): number | undefined;
+}
+
+export interface OpenOptions {
+  readonly readOnly?: boolean;
+  /** For a path that may have vanished: a missing file is SQLITE_CANTOPEN, not a new database. */
+  readonly mustExist?: boolean;
 }
 
 export interface Connection {

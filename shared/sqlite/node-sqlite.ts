@@ -1,11 +1,12 @@
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import type { Driver } from "./driver.ts";
 
 export const driver: Driver = {
   name: "node:sqlite",
 
-  open(file, { readOnly = false } = {}) {
-    const database = new DatabaseSync(file, { readOnly });
+  open(file, { readOnly = false, mustExist = false } = {}) {
+    const database = new DatabaseSync(mustExist && !readOnly ? existing(file) : file, { readOnly });
     return {
       handle: database,
       exec: (sql) => database.exec(sql),
@@ -22,3 +23,10 @@ export const driver: Driver = {
     return typeof code === "number" ? code & 0xff : undefined;
   },
 };
+
+/** The library has no option for it, SQLite's own URIs have (https://www.sqlite.org/uri.html). Read-only ones make nothing. */
+function existing(file: string): URL {
+  const url = pathToFileURL(file);
+  url.searchParams.set("mode", "rw");
+  return url;
+}

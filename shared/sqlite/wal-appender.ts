@@ -63,7 +63,7 @@ export class WalAppender {
   constructor({ driver, file }: WalAppenderOptions) {
     this.driver = driver;
     this.file = file;
-    this.connection = driver.open(file);
+    this.connection = driver.open(file, { mustExist: true });
     try {
       this.connection.exec("PRAGMA wal_autocheckpoint=0");
       // Any read makes SQLite create the -wal and the -shm, and recover them. This one needs no readable schema.
