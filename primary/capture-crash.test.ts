@@ -31,7 +31,7 @@ async function startVictim(file: string, failpoint: string, softLimitBytes = 1 <
   await new Promise<void>((resolve) => {
     lines.on("line", (line) => {
       if (line === "ready") resolve();
-      else victim.acknowledged = Number(line);
+      else if (!line.startsWith("trouble")) victim.acknowledged = Number(line);
     });
     child.on("exit", () => resolve());
   });

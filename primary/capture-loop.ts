@@ -17,7 +17,9 @@ const UPKEEP_MS = 250;
 const IDLE_WAIT_MS = 500;
 /** In mode `group`, the least time from one fsync to the next. */
 const GROUP_MS = 5;
-const ERROR_PAUSE_MS = 1000;
+/** After an error; doubled each time, for going back to the last whole record is work too. */
+const ERROR_PAUSE_MS = 500;
+const MAX_ERROR_PAUSE_MS = 8000;
 
 export interface CaptureLoopOptions {
   readonly capture: Capture;
@@ -46,6 +48,7 @@ export class CaptureLoop {
   private lastSyncMs = 0;
   private shownTxid: Txid = -1;
   private needsRecovery = false;
+  private errorPauseMs = ERROR_PAUSE_MS;
   private lastError: ErrorData | null = null;
 
   constructor(options: CaptureLoopOptions) {
@@ -177,7 +180,8 @@ export class CaptureLoop {
     this.troubled(failure);
     this.needsRecovery = true;
     // The pin stays: what is not captured stays in the WAL.
-    await setTimeout(ERROR_PAUSE_MS);
+    await setTimeout(this.errorPauseMs);
+    this.errorPauseMs = Math.min(2 * this.errorPauseMs, MAX_ERROR_PAUSE_MS);
   }
 
   private troubled(error: unknown): void {
@@ -186,6 +190,7 @@ export class CaptureLoop {
   }
 
   private recovered(): void {
+    this.errorPauseMs = ERROR_PAUSE_MS;
     if (this.lastError === null) return;
     this.lastError = null;
     this.options.onTrouble(null);

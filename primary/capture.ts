@@ -233,7 +233,6 @@ export class Capture {
     this.tail.restartAt(this.tail.mark);
     this.recorder = this.newRecorder();
     if (this.table.checksum === this.log.headChecksum) return;
-    this.pageTable.close();
     const table = openPageTable(this.options.folder, this.log);
     if (table === undefined) {
       throw new TailraceError(
@@ -244,6 +243,7 @@ export class Capture {
         },
       );
     }
+    this.pageTable.close();
     this.pageTable = table;
     this.recorder = this.newRecorder();
   }

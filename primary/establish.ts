@@ -5,7 +5,7 @@ import { TailraceError } from "../shared/errors.ts";
 import type { WalMark } from "../shared/format/record.ts";
 import { DamagedLogError } from "../shared/log/damaged-log-error.ts";
 import { LogWriter } from "../shared/log/log-writer.ts";
-import type { Durability } from "../shared/log/log-writer.ts";
+import type { Durability, LogStorage } from "../shared/log/log-writer.ts";
 import { DatabaseView } from "../shared/pages/database-view.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { fillTable, scanView } from "../shared/pages/scan.ts";
@@ -38,6 +38,8 @@ export interface EstablishOptions {
   readonly say: (text: string) => void;
   /** The database is known to be another one than the log's. */
   readonly isNewDatabase: boolean;
+  /** Where the log is written; a test's own, to fill its disk. */
+  readonly storage?: LogStorage;
 }
 
 /** Log, page table and database at one and the same state. */
@@ -229,7 +231,7 @@ async function newTable(
 }
 
 function logOptions(
-  { folder, segmentSizeBytes, durability, clock }: EstablishOptions,
+  { folder, segmentSizeBytes, durability, clock, storage }: EstablishOptions,
   { logId, epoch, pageSizeBytes }: Meta,
   initial: { txid: number; checksum: bigint; pageCount: number },
 ): Parameters<typeof LogWriter.open>[0] {
@@ -242,6 +244,7 @@ function logOptions(
     durability,
     clock,
     initial,
+    ...(storage === undefined ? {} : { storage }),
   };
 }
 

@@ -47,6 +47,8 @@ export class PrimaryEngine {
   private readonly driver: Driver;
   private readonly folder: DataFolder;
   private running: Running | undefined;
+  /** What ended it. */
+  private failure: TailraceError | undefined;
   private isClosing = false;
 
   /** @throws anything that is wrong with the file, the folder or the driver */
@@ -82,7 +84,7 @@ export class PrimaryEngine {
     for (;;) {
       const running = this.now();
       this.listeners.onHead(running.loop.head);
-      const end = await running.loop.run();
+      const end = await running.loop.run().catch((error: unknown) => this.fail(running, error));
       await this.detach(running, end === "closed");
       if (end === "closed") return;
       this.listeners.say(`${this.options.file} was replaced by another file`);
@@ -159,7 +161,17 @@ export class PrimaryEngine {
     this.running?.loop.stop();
   }
 
+  /** Lets go of everything: an application must not have to live with the pin of a capture that does nothing. */
+  private async fail(running: Running, error: unknown): Promise<never> {
+    this.failure = asTailraceError(error);
+    this.running = undefined;
+    await this.detach(running, false).catch(() => {});
+    this.folder.close();
+    throw this.failure;
+  }
+
   private now(): Running {
+    if (this.failure !== undefined) throw this.failure;
     if (this.running !== undefined) return this.running;
     throw new TailraceError("not_ready", `${this.options.file} was replaced; waiting for the new file`, {
       retryable: true,
@@ -203,10 +215,13 @@ export class PrimaryEngine {
 
   private async detach({ database, capture, cycle, snapshots }: Running, isInPlace: boolean): Promise<void> {
     await snapshots.close();
-    await (isInPlace ? cycle.finish() : cycle.close());
-    capture.close();
-    database.connection.close();
-    if (isInPlace) this.folder.close();
+    try {
+      await (isInPlace ? cycle.finish() : cycle.close());
+      capture.close();
+    } finally {
+      database.connection.close();
+      if (isInPlace) this.folder.close();
+    }
   }
 
   /** @returns undefined when closed before there was a file to attach to */

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { performance } from "node:perf_hooks";
 import { TailraceError } from "../shared/errors.ts";
 import { listSegments, segmentPath } from "../shared/log/segment-files.ts";
 import { firstSegmentToKeep, isSnapshotDue } from "../shared/plan/retention.ts";
@@ -7,10 +9,11 @@ import { takeSnapshot } from "../shared/snapshots/take-snapshot.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import type { Cursor } from "../shared/units.ts";
 import type { Capture } from "./capture.ts";
-import { statSync } from "node:fs";
 
 /** The one being served, and the one that a replica may be fetching still. */
 const GENERATIONS_KEPT = 2;
+/** After a snapshot that failed: the next attempt would fill the disk again. */
+const RETRY_MS = 60_000;
 
 export interface SnapshotsOptions {
   readonly capture: Capture;
@@ -27,6 +30,7 @@ export class Snapshots {
   private readonly store: SnapshotStore;
   private readonly stopping = new AbortController();
   private running: Promise<SnapshotInfo> | undefined;
+  private lastFailureMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SnapshotsOptions) {
     this.options = options;
@@ -62,6 +66,7 @@ export class Snapshots {
   isDue(): boolean {
     const { newest, running } = this;
     if (newest === undefined || running !== undefined) return false;
+    if (performance.now() - this.lastFailureMs < RETRY_MS) return false;
     const sizeBytes = this.logBytesSince(newest.cursor);
     return isSnapshotDue(sizeBytes, newest.pageCount * newest.pageSizeBytes);
   }
@@ -117,6 +122,7 @@ export class Snapshots {
       this.prune();
       return snapshot;
     } catch (error) {
+      this.lastFailureMs = performance.now();
       if (error instanceof TailraceError && error.code === "diverged") capture.declareGap(error.message);
       throw error;
     } finally {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { assert } from "../errors.ts";
+import { TailraceError, assert } from "../errors.ts";
 import { answerCalls } from "../rpc.ts";
 import { passiveCheckpoint } from "./checkpoint.ts";
 import type { CheckpointMethods, CheckpointWorkerData } from "./checkpointer.ts";
@@ -17,6 +17,18 @@ const connection = driver.open(file, { mustExist: true });
 connection.exec("PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL");
 
 answerCalls(parentPort, {
-  passive: () => passiveCheckpoint(connection),
+  passive: () => {
+    try {
+      return passiveCheckpoint(connection);
+    } catch (cause) {
+      // Most likely a full disk. The frames stay in the WAL, and the next checkpoint tries again.
+      const message = `cannot copy the WAL into ${file}: ${String(cause)}`;
+      throw new TailraceError("storage_failed", message, {
+        cause,
+        retryable: true,
+        hint: "Free some space on the disk.",
+      });
+    }
+  },
   close: () => connection.close(),
 } satisfies CheckpointMethods);

@@ -55,7 +55,7 @@ export class BackgroundCheckpointer {
   /**
    * Copies into the database file what readers permit. One at a time: a call during another one gets that one's result.
    *
-   * @throws closed after {@link close}; whatever SQLite throws, as `internal`
+   * @throws closed after {@link close}; storage_failed (retryable) for whatever SQLite throws
    */
   passive(): Promise<CheckpointResult> {
     if (this.isClosing) return Promise.reject(new TailraceError("closed", "the checkpointer was closed"));

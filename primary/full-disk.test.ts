@@ -1,0 +1,110 @@
+import { execFileSync, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { ftruncateSync, writeSync } from "node:fs";
+import { expect, onTestFinished, test } from "vitest";
+import type { LogStorage } from "../shared/log/log-writer.ts";
+import { driver } from "../shared/sqlite/node-sqlite.ts";
+import { DataFolder } from "../shared/storage/data-folder.ts";
+import { CapturedDatabase } from "../test/harness/captured-database.ts";
+import { attachDatabase } from "./attached-database.ts";
+import { Capture } from "./capture.ts";
+
+const PROGRAM = new URL("../test/programs/capture.ts", import.meta.url).pathname;
+const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
+const INSERT = "for i in range(40): c.execute('insert into t(b) values(?)', (os.urandom(3000),))\n";
+const LARGE = "c.execute('insert into t(b) values(?)', (os.urandom(4_000_000),))\n";
+
+function prepared(): CapturedDatabase {
+  const database = new CapturedDatabase();
+  database.python(SETUP);
+  database.keepStart();
+  return database;
+}
+
+test("wherever in a record the disk becomes full, the log ends whole, and when there is room nothing is missing", async () => {
+  const outside = prepared();
+  const database = attachDatabase(driver, outside.file);
+  const folder = DataFolder.open(outside.dataDir, driver);
+  let roomBytes = Number.POSITIVE_INFINITY;
+  const storage: LogStorage = {
+    write(descriptor, bytes, from, count, position) {
+      if (roomBytes === 0)
+        throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+      const fitting = Math.min(count, roomBytes);
+      roomBytes -= fitting;
+      return writeSync(descriptor, bytes, from, fitting, position);
+    },
+    truncate: ftruncateSync,
+    dataSync: () => {},
+  };
+  const capture = await Capture.open({
+    database,
+    folder,
+    durability: "group",
+    segmentSizeBytes: 1 << 20,
+    clock: () => 1_700_000_000_000,
+    say: () => {},
+    isNewDatabase: false,
+    storage,
+  });
+  onTestFinished(() => {
+    capture.close();
+    database.connection.close();
+    folder.close();
+  });
+  for (const room of [0, 1, 100, 5000, 50_000]) {
+    outside.python(INSERT);
+    roomBytes = room;
+    expect(() => capture.captureAll()).toThrow(
+      expect.objectContaining({
+        code: "storage_failed",
+        retryable: true,
+        hint: expect.stringContaining("space"),
+      }),
+    );
+    // Again and again, until somebody makes room.
+    capture.recover();
+    expect(() => capture.captureAll()).toThrow("ENOSPC");
+    capture.recover();
+    expect(capture.table.checksum).toBe(capture.log.headChecksum);
+    roomBytes = Number.POSITIVE_INFINITY;
+    expect(capture.captureAll()).toBe("end");
+  }
+  outside.python(LARGE);
+  // Within a transaction of several fragments.
+  roomBytes = 2_500_000;
+  expect(() => capture.captureAll()).toThrow("ENOSPC");
+  roomBytes = Number.POSITIVE_INFINITY;
+  capture.recover();
+  expect(capture.captureAll()).toBe("end");
+  expect(capture.log.headTxid).toBe(5 * 40 + 1);
+  expect(capture.table.checksum).toBe(capture.table.recompute());
+  expect(outside.fragments().every(({ isDifference }) => !isDifference)).toBe(true);
+});
+
+test("a process that may write no more says so, blocks no writer, and goes on by itself when it may again", async () => {
+  const outside = prepared();
+  const child = spawn(process.execPath, [PROGRAM, outside.file], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
+  const limit = (bytes: string): void => {
+    execFileSync("prlimit", ["--pid", String(child.pid), `--fsize=${bytes}:unlimited`]);
+  };
+  const saw = (what: string | RegExp): Promise<void> =>
+    expect.poll(() => lines.join("\n"), { timeout: 15_000, interval: 10 }).toMatch(what);
+
+  await saw(/^ready/);
+  // Stands for a full disk: the log is the largest file, and the first to meet the limit.
+  limit("50000");
+  outside.python(INSERT);
+  await saw(/^trouble log segment .* cannot be written: .*EFBIG/m);
+  outside.python(INSERT);
+  limit("unlimited");
+  await saw(/^80$/m);
+  await saw(/^trouble none$/m);
+  child.kill("SIGKILL");
+  await outside.start();
+  expect(await outside.prove()).toBe(80);
+  expect((await outside.status()).differences).toBe(0);
+});
