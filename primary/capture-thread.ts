@@ -35,6 +35,8 @@ export class CaptureThread {
   private readonly exited: Promise<void>;
   private readonly listeners = new Map<string, Listener<never>>();
   private kept: { readonly name: string; readonly value: unknown }[] = [];
+  /** A question after durability that has not been sent yet. */
+  private asking: Promise<{ txid: Txid; cursor: Cursor }> | undefined;
   private closing: Promise<void> | undefined;
 
   /** Starts the thread, and waits until the log and the database are at one state. @throws anything wrong with either */
@@ -82,9 +84,14 @@ export class CaptureThread {
     return this;
   }
 
-  /** Resolves when every commit so far is durable in the log. */
+  /** Resolves when every commit so far is durable in the log. All that ask in one turn are told at once. */
   durable(): Promise<{ txid: Txid; cursor: Cursor }> {
-    return this.calls.call("durable");
+    this.asking ??= Promise.resolve().then(() => {
+      // From here on a commit may come too late for this question.
+      this.asking = undefined;
+      return this.calls.call("durable");
+    });
+    return this.asking;
   }
 
   status(): Promise<Record<string, unknown>> {

@@ -50,7 +50,11 @@ export interface PrimaryEvents {
 
 /** A followed database. `Database` is the driver's own connection class. */
 export interface Primary<Database = DatabaseSync> extends EventEmitter<PrimaryEvents>, AsyncDisposable {
-  /** A connection for this process's writes. Other connections and processes may write too. */
+  /**
+   * A connection for this process's writes. Other connections and processes may write too. What makes its commits
+   * durable is the log: wait for {@link durable} before you acknowledge one. So it has `synchronous=NORMAL`, but in mode
+   * `os`, where the log is not forced to disk, SQLite's default.
+   */
   readonly database: Database;
   /** Absolute path of the database. */
   readonly file: string;
@@ -99,7 +103,10 @@ export async function openPrimary(options: PrimaryOptions): Promise<Primary<unkn
     start: (paths) => startCapture({ ...limits, ...paths, driverName: driver }),
   });
   try {
-    const connection = openUserConnection(node.driver, node.file, { readOnly: false });
+    const connection = openUserConnection(node.driver, node.file, {
+      readOnly: false,
+      isLogged: limits.durability !== "os",
+    });
     node.opened.defer(() => connection.close());
     return new OpenPrimary(node, connection);
   } catch (error) {
