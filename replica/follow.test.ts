@@ -201,6 +201,23 @@ describe("a replica", () => {
     expectIdentical();
   });
 
+  test("whose file is deleted while it cannot be compared fetches it again", async () => {
+    const replica = await follow({ onForeignWrite: "resync" });
+    await replica.ready;
+    await primary.unlisten();
+    await close(replica);
+    read("CREATE TABLE mine(x)");
+    const again = await follow({ onForeignWrite: "resync" });
+    await expect
+      .poll(async () => (await again.status())["receiver"])
+      .toMatchObject({ state: "pausing-resync" });
+    for (const end of ["", "-wal", "-shm"]) rmSync(edge() + end, { force: true });
+    await primary.listen();
+    await again.sync();
+    expect(await again.status()).toMatchObject({ bootstraps: 1, resyncs: 0 });
+    expectIdentical();
+  });
+
   test("never overwrites a database that it did not make", async () => {
     execFileSync("sqlite3", [edge(), "CREATE TABLE mine(x)"]);
     await expect(follow()).rejects.toMatchObject({ code: "unrelated_database" });

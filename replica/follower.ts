@@ -272,6 +272,7 @@ export class Follower {
 
   private async stand(): Promise<void> {
     const { local, events } = this.options;
+    this.throwIfGone();
     await local.stand();
     if (this.isReady) return;
     this.isReady = true;
@@ -291,6 +292,7 @@ export class Follower {
       this.bootstraps += 1;
       events.message(`the snapshot is here: transaction ${local.position!.applied.txid}`);
     } else {
+      this.throwIfGone();
       const onProgress = (fetchedPages: number): void => {
         this.progress = { fetchedPages };
       };
@@ -349,13 +351,23 @@ export class Follower {
     if (this.interruption !== undefined) throw this.interruption.error;
   }
 
+  private throwIfGone(): void {
+    if (!this.options.local.isGone) return;
+    this.interruption = this.gone();
+    throw this.interruption.error;
+  }
+
+  private gone(): Interruption {
+    const error = new TailraceError("storage_failed", `${this.options.file} is gone`, { retryable: true });
+    return { error, remedy: "bootstrap" };
+  }
+
   private async tend(): Promise<void> {
-    const { local, file } = this.options;
+    const { local } = this.options;
     if (this.applying !== undefined || this.request === undefined || this.machine.work !== "receive") return;
     try {
       if ((await local.tend()) === "here") return;
-      const error = new TailraceError("storage_failed", `${file} is gone`, { retryable: true });
-      this.interrupt({ error, remedy: "bootstrap" });
+      this.interrupt(this.gone());
     } catch (thrown) {
       this.interrupt({ error: asTailraceError(thrown) });
     }

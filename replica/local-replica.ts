@@ -96,7 +96,12 @@ export class LocalReplica {
     return this.standing?.applier.position ?? this.positionFile.position;
   }
 
-  /** Whether a database stands at the path and can be read, however old. */
+  /** Whether no database stands at the path: nothing can be proven or compared then, only fetched. */
+  get isGone(): boolean {
+    return (statSync(this.options.file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  }
+
+  /** Whether a database is open and can be read, however old. */
   get isReadable(): boolean {
     return this.database !== undefined;
   }
@@ -308,8 +313,7 @@ export class LocalReplica {
   private firstWork(): Work {
     const { file, report } = this.options;
     const { position } = this.positionFile;
-    const isThere = existsSync(file) && statSync(file).size > 0;
-    if (isThere) return position === undefined || position.phase === "resyncing" ? "resync" : "receive";
+    if (!this.isGone) return position === undefined || position.phase === "resyncing" ? "resync" : "receive";
     if (position?.phase === "published" && this.canPublish(position)) {
       publishImage(file, this.files);
       return "receive";

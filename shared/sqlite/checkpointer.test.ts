@@ -86,6 +86,7 @@ test.each(["node:sqlite", "better-sqlite3"] as const)(
     const checkpointer = BackgroundCheckpointer.start({ driverName, file: join(folder, "gone #1?.db") });
     await expect(checkpointer.passive()).rejects.toMatchObject({ code: "internal" });
     await checkpointer.close();
+    await BackgroundCheckpointer.start({ driverName, file: join(folder, "gone.db") }).close();
     expect(readdirSync(folder)).toEqual([]);
     rmSync(folder, { recursive: true });
   },

@@ -69,11 +69,9 @@ export class BackgroundCheckpointer {
   async close(): Promise<void> {
     if (!this.isClosing) {
       this.isClosing = true;
-      try {
-        if (!this.hasFailed) await this.calls.call("close");
-      } finally {
-        await this.worker.terminate();
-      }
+      // A thread that could not even open its file has nothing to close.
+      if (!this.hasFailed) await this.calls.call("close").catch(() => undefined);
+      await this.worker.terminate();
     }
     await this.exited;
   }
