@@ -170,6 +170,7 @@ export class CaptureLoop {
     const { cycle, snapshots } = this.options;
     this.nextUpkeepMs = performance.now() + UPKEEP_MS;
     cycle.startIfDue((error) => this.troubled(error));
+    snapshots.pruneIfDue();
     if (snapshots.isDue()) snapshots.take().catch((error: unknown) => this.troubled(error));
   }
 

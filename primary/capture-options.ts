@@ -18,6 +18,8 @@ export interface CaptureOptions {
   readonly walSoftLimitBytes?: number;
   /** The log is not cut below this size. 1 GiB. */
   readonly keepLogBytes?: number;
+  /** A snapshot is renewed after no less log than this. 256 MiB. */
+  readonly snapshotAfterBytes?: number;
 }
 
 export const SEGMENT_SIZE_BYTES: number = 64 << 20;

@@ -6,6 +6,7 @@ import type { WalMark } from "../shared/format/record.ts";
 import { DamagedLogError } from "../shared/log/damaged-log-error.ts";
 import { LogWriter } from "../shared/log/log-writer.ts";
 import type { Durability, LogStorage } from "../shared/log/log-writer.ts";
+import { listSegments } from "../shared/log/segment-files.ts";
 import { DatabaseView } from "../shared/pages/database-view.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { fillTable, scanView } from "../shared/pages/scan.ts";
@@ -91,10 +92,13 @@ export async function establish(options: EstablishOptions): Promise<Established>
 
 /** @returns why it cannot be continued, where it cannot */
 function openLog(options: EstablishOptions, meta: Meta): LogWriter | string {
-  const { database, say } = options;
+  const { database, folder, say } = options;
   if (meta.pageSizeBytes !== database.pageSizeBytes) {
     return `the database's page size changed from ${meta.pageSizeBytes} to ${database.pageSizeBytes}`;
   }
+  // With the log's number a new one would be taken for the old one by whoever has followed that.
+  if (!existsSync(folder.logFolder) || listSegments(folder.logFolder).length === 0)
+    return "its segments are gone";
   try {
     const { log, cut } = LogWriter.open(logOptions(options, meta, { txid: 0, checksum: 0n, pageCount: 0 }));
     if (cut !== undefined)

@@ -6,6 +6,8 @@ import { formatCursor } from "../shared/format/cursor.ts";
 import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
 import { SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
+import { SNAPSHOT_MIN_LOG_BYTES } from "../shared/plan/retention.ts";
+import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { inspectDatabaseFile } from "../shared/storage/database-file.ts";
 import { assertSupportedFileSystem } from "../shared/storage/file-system.ts";
@@ -182,11 +184,14 @@ export class PrimaryEngine {
     const { options, listeners, driver, folder } = this;
     const { file, durability, segmentSizeBytes = SEGMENT_SIZE_BYTES } = options;
     const { walSoftLimitBytes = WAL_SOFT_LIMIT_BYTES, keepLogBytes = KEEP_LOG_BYTES } = options;
+    const { snapshotAfterBytes = SNAPSHOT_MIN_LOG_BYTES } = options;
     const clock = Date.now;
     const database = openDatabase(driver, file);
+    let capture: Capture | undefined;
     try {
       if (database.wasSwitched) listeners.say(`${file} was switched to WAL mode`);
-      const capture = await Capture.open({
+      const store = SnapshotStore.open(folder.snapshotsFolder);
+      capture = await Capture.open({
         database,
         folder,
         // Mode `commit` is kept by the loop: one fsync for all that was found at once.
@@ -197,7 +202,8 @@ export class PrimaryEngine {
         isNewDatabase,
       });
       const cycle = new CheckpointCycle(capture, walSoftLimitBytes);
-      const snapshots = new Snapshots({ capture, folder, keepLogBytes, clock });
+      const limits = { keepLogBytes, snapshotAfterBytes };
+      const snapshots = new Snapshots({ capture, folder, store, limits, clock });
       const loop = new CaptureLoop({
         capture,
         cycle,
@@ -208,6 +214,7 @@ export class PrimaryEngine {
       });
       return { database, capture, cycle, snapshots, loop };
     } catch (error) {
+      capture?.close();
       database.connection.close();
       throw error;
     }

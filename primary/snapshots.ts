@@ -4,7 +4,7 @@ import { TailraceError } from "../shared/errors.ts";
 import { listSegments, segmentPath } from "../shared/log/segment-files.ts";
 import { firstSegmentToKeep, isSnapshotDue } from "../shared/plan/retention.ts";
 import type { SnapshotInfo } from "../shared/serve/engine.ts";
-import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
+import type { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import { takeSnapshot } from "../shared/snapshots/take-snapshot.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import type { Cursor } from "../shared/units.ts";
@@ -15,11 +15,18 @@ const GENERATIONS_KEPT = 2;
 /** After a snapshot that failed: the next attempt would fill the disk again. */
 const RETRY_MS = 60_000;
 
+export interface RetentionLimits {
+  /** The log is not cut below this size. */
+  readonly keepLogBytes: number;
+  /** A snapshot is renewed after no less log than this. */
+  readonly snapshotAfterBytes: number;
+}
+
 export interface SnapshotsOptions {
   readonly capture: Capture;
   readonly folder: DataFolder;
-  /** The log is not cut below this size. */
-  readonly keepLogBytes: number;
+  readonly store: SnapshotStore;
+  readonly limits: RetentionLimits;
   /** Unix ms. */
   readonly clock: () => number;
 }
@@ -29,12 +36,14 @@ export class Snapshots {
   private readonly options: SnapshotsOptions;
   private readonly store: SnapshotStore;
   private readonly stopping = new AbortController();
+  /** What the last pruning went by. */
+  private prunedAt = "";
   private running: Promise<SnapshotInfo> | undefined;
   private lastFailureMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SnapshotsOptions) {
     this.options = options;
-    this.store = SnapshotStore.open(options.folder.snapshotsFolder);
+    this.store = options.store;
   }
 
   get newest(): SnapshotInfo | undefined {
@@ -64,16 +73,28 @@ export class Snapshots {
 
   /** Whether the log since the newest snapshot has outgrown it. */
   isDue(): boolean {
-    const { newest, running } = this;
-    if (newest === undefined || running !== undefined) return false;
-    if (performance.now() - this.lastFailureMs < RETRY_MS) return false;
-    const sizeBytes = this.logBytesSince(newest.cursor);
-    return isSnapshotDue(sizeBytes, newest.pageCount * newest.pageSizeBytes);
+    const { newest } = this;
+    const { capture, limits } = this.options;
+    if (this.running !== undefined || performance.now() - this.lastFailureMs < RETRY_MS) return false;
+    return isSnapshotDue({
+      logBytesSince: this.logBytesSince(newest?.cursor ?? capture.log.start),
+      databaseBytes: capture.log.headPageCount * capture.database.pageSizeBytes,
+      hasSnapshot: newest !== undefined,
+      ...limits,
+    });
+  }
+
+  /** Prunes when something has changed that it goes by. */
+  pruneIfDue(): void {
+    const { log, table } = this.options.capture;
+    const now = [log.end.segment, table.mark.cursor.segment, this.newest?.generation].join(" ");
+    if (now !== this.prunedAt) this.prune();
+    this.prunedAt = now;
   }
 
   /** Lets go of segments and snapshots that nobody needs. */
   prune(): void {
-    const { capture, folder, keepLogBytes } = this.options;
+    const { capture, folder, limits } = this.options;
     const current = this.store.list().filter(({ logId }) => logId === capture.meta.logId);
     const kept = new Set(current.slice(-GENERATIONS_KEPT));
     for (const snapshot of this.store.list().slice(0, -1)) {
@@ -85,7 +106,7 @@ export class Snapshots {
       sizeBytes: statSync(segmentPath(folder.logFolder, segment)).size,
     }));
     const needed = [...[...kept].map(({ cursor }) => cursor), capture.table.mark.cursor];
-    capture.log.dropBefore(firstSegmentToKeep({ segments, needed, keepBytes: keepLogBytes }));
+    capture.log.dropBefore(firstSegmentToKeep({ segments, needed, keepBytes: limits.keepLogBytes }));
   }
 
   /** Stops a snapshot that is being made. */

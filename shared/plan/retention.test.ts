@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SNAPSHOT_MIN_LOG_BYTES, firstSegmentToKeep, isSnapshotDue } from "./retention.ts";
+import type { SnapshotNeed } from "./retention.ts";
 
 const MIB = 1 << 20;
 const three = [3, 4, 5].map((segment) => ({ segment, sizeBytes: 64 * MIB }));
@@ -48,9 +49,25 @@ test("never does a segment go that holds, or follows, anything needed; and the n
   );
 });
 
+const need: SnapshotNeed = {
+  logBytesSince: 0,
+  databaseBytes: 0,
+  hasSnapshot: true,
+  snapshotAfterBytes: SNAPSHOT_MIN_LOG_BYTES,
+  keepLogBytes: 1 << 30,
+};
+
 test("a snapshot is due when the log since it outweighs the database, and at least 256 MiB", () => {
-  expect(isSnapshotDue(SNAPSHOT_MIN_LOG_BYTES, 0)).toBe(false);
-  expect(isSnapshotDue(SNAPSHOT_MIN_LOG_BYTES + 1, 0)).toBe(true);
-  expect(isSnapshotDue(SNAPSHOT_MIN_LOG_BYTES + 1, 1 << 30)).toBe(false);
-  expect(isSnapshotDue((1 << 30) + 1, 1 << 30)).toBe(true);
+  const logBytesSince = SNAPSHOT_MIN_LOG_BYTES + 1;
+  expect(isSnapshotDue({ ...need, logBytesSince: SNAPSHOT_MIN_LOG_BYTES })).toBe(false);
+  expect(isSnapshotDue({ ...need, logBytesSince })).toBe(true);
+  expect(isSnapshotDue({ ...need, logBytesSince, databaseBytes: 1 << 30 })).toBe(false);
+  expect(isSnapshotDue({ ...need, logBytesSince: (1 << 30) + 1, databaseBytes: 1 << 30 })).toBe(true);
+});
+
+test("without any snapshot, one is due when the log could be cut if there was one", () => {
+  const none = { ...need, hasSnapshot: false };
+  expect(isSnapshotDue({ ...none, logBytesSince: 1 << 30 })).toBe(false);
+  expect(isSnapshotDue({ ...none, logBytesSince: (1 << 30) + 1 })).toBe(true);
+  expect(isSnapshotDue({ ...none, logBytesSince: SNAPSHOT_MIN_LOG_BYTES, keepLogBytes: 0 })).toBe(false);
 });

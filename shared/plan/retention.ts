@@ -32,6 +32,18 @@ export function firstSegmentToKeep({ segments, needed, keepBytes }: RetentionSta
 /** A snapshot is renewed when reading on from it means fetching more log than a new one would be, and no sooner than this. */
 export const SNAPSHOT_MIN_LOG_BYTES: number = 256 << 20;
 
-export function isSnapshotDue(logBytesSince: number, databaseBytes: number): boolean {
-  return logBytesSince > Math.max(SNAPSHOT_MIN_LOG_BYTES, databaseBytes);
+export interface SnapshotNeed {
+  /** Since the newest snapshot; all there is where there is none. */
+  readonly logBytesSince: number;
+  readonly databaseBytes: number;
+  readonly hasSnapshot: boolean;
+  readonly snapshotAfterBytes: number;
+  readonly keepLogBytes: number;
+}
+
+/** Without any snapshot nobody has asked for one; it is made all the same when the log cannot be cut for want of it. */
+export function isSnapshotDue(need: SnapshotNeed): boolean {
+  const { logBytesSince, databaseBytes, snapshotAfterBytes, keepLogBytes } = need;
+  const limitBytes = need.hasSnapshot ? snapshotAfterBytes : Math.max(snapshotAfterBytes, keepLogBytes);
+  return logBytesSince > Math.max(limitBytes, databaseBytes);
 }
