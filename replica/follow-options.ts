@@ -37,6 +37,8 @@ export type FollowEvents = {
   opened: ErrorData | null;
   ready: null;
   applied: { readonly txid: Txid };
+  /** Another file stands at the path: the one before had vanished. */
+  rebuilt: null;
   state: string;
   message: string;
   failed: ErrorData;

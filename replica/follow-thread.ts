@@ -17,6 +17,8 @@ export const DEFAULT_TIMEOUT_MS = 60_000;
 export interface FollowThreadEvents {
   /** Readers of the file see this transaction. */
   readonly applied: { readonly txid: Txid };
+  /** The file had vanished, and was fetched again: connections to the one before see nothing new any more. */
+  readonly rebuilt: null;
   /** The follow machine's state, as in status. */
   readonly state: string;
   /** For people. */
@@ -47,6 +49,7 @@ export class FollowThread {
   private readonly exited: Promise<void>;
   private readonly listeners: Listeners = {
     applied: new Set(),
+    rebuilt: new Set(),
     state: new Set(),
     message: new Set(),
     failed: new Set(),
@@ -65,6 +68,7 @@ export class FollowThread {
     promise.catch(() => undefined);
     this.calls.on("ready", () => resolve());
     this.calls.on("applied", (event) => this.announce("applied", event));
+    this.calls.on("rebuilt", (event) => this.announce("rebuilt", event));
     this.calls.on("state", (event) => this.announce("state", event));
     this.calls.on("message", (text) => {
       if (this.listeners.message.size > 0) this.announce("message", text);

@@ -75,6 +75,7 @@ async function start(options: FollowOptions): Promise<void> {
       sleep: (ms, signal) => after(ms, undefined, { signal }).catch(() => undefined),
       events: {
         ready: () => tell("ready", null),
+        rebuilt: () => tell("rebuilt", null),
         settled: (position) => {
           noted = noteHistory(folder.metaFile, noted, position, replicaId, file);
           source.settled(position);

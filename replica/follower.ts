@@ -42,6 +42,8 @@ export interface FollowerOptions {
 export interface FollowerEvents {
   /** The database exists, is proven to be at a state, and can be read. Once. */
   ready(): void;
+  /** The file had vanished, and was fetched again: another one stands at the path. */
+  rebuilt(): void;
   /** What was received up to here is as durable as it has to be, and applied as far as `position` says. */
   settled(position: Position): void;
   state(state: string): void;
@@ -303,7 +305,10 @@ export class Follower {
       );
     }
     this.met();
+    const isRebuilt = kind === "bootstrap" && this.isReady;
     await this.stand();
+    // Before those who wait for a transaction: they are to look for it in the new file.
+    if (isRebuilt) events.rebuilt();
     this.applied(local.position!);
     events.settled(local.position!);
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,12 @@ import type { Database } from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openPrimary } from "./primary.ts";
 import { openReplica } from "./replica.ts";
+
+/** What the two libraries' connections have in common. */
+interface Handle {
+  exec(sql: string): unknown;
+  prepare(sql: string): { get(): unknown };
+}
 
 let folder = "";
 beforeEach(() => {
@@ -60,6 +67,32 @@ describe("the library", () => {
     await replica.sync();
     expect(() => replica.database.exec("INSERT INTO t VALUES (1)")).toThrow(/readonly/);
   });
+
+  test.each(["node:sqlite", "better-sqlite3"] as const)(
+    "with %s a replica whose file was deleted fetches it again, and gives a connection to the new one",
+    async (driver) => {
+      await using primary = await openPrimary<Handle>({ file: path("app.db"), listen, driver });
+      primary.database.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+      const file = path("edge.db");
+      const options = { primary: primary.address ?? "", file, driver };
+      await using replica = await openReplica<Handle>(options);
+      await replica.sync();
+      const before = replica.database;
+      const rows = before.prepare("SELECT count(*) AS n FROM t");
+      expect(rows.get()).toEqual({ n: 1 });
+      const rebuilt = new Promise<void>((resolve) => replica.once("rebuilt", resolve));
+      for (const end of ["", "-wal", "-shm"]) rmSync(file + end, { force: true });
+      await rebuilt;
+      primary.database.exec("INSERT INTO t VALUES (2)");
+      await primary.durable();
+      await replica.sync();
+      expect(replica.database === before).toBe(false);
+      expect(() => rows.get()).toThrow();
+      expect(replica.database.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: 2 });
+      // The end of the last connection to the deleted file took nothing of the new one's away.
+      expect(execFileSync("sqlite3", [file, "SELECT count(*) FROM t"], { encoding: "utf8" })).toBe("2\n");
+    },
+  );
 
   test("each applied transaction is announced", async () => {
     await using primary = await openPrimary({ file: path("app.db"), listen });

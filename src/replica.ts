@@ -9,8 +9,9 @@ import { z } from "zod";
 import { startFollowing } from "../replica/follow-thread.ts";
 import type { FollowThread } from "../replica/follow-thread.ts";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
-import type { Connection } from "../shared/sqlite/driver.ts";
+import type { Connection, Driver } from "../shared/sqlite/driver.ts";
 import type { Txid } from "../shared/units.ts";
+import { claimFile } from "./driver-registry.ts";
 import { EarlyEvents } from "./early-events.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
@@ -50,6 +51,12 @@ export interface Applied {
 
 export interface ReplicaEvents {
   applied: [event: Applied];
+  /**
+   * The file had been deleted while it was followed, and was fetched again. `database` is another connection from here
+   * on; the one before, which could only show the deleted file, is closed when the listeners have run. Readers in other
+   * processes have to open the file again by themselves.
+   */
+  rebuilt: [];
   /** For people: bootstrap, retries, a resync and its cause. */
   message: [text: string];
   /** Following has ended for good; the file stays readable at its last state. */
@@ -58,7 +65,9 @@ export interface ReplicaEvents {
 
 /** A followed copy. `Database` is the driver's own connection class. */
 export interface Replica<Database = DatabaseSync> extends EventEmitter<ReplicaEvents>, AsyncDisposable {
-  /** A read-only connection of the chosen driver. Other processes may read the file with any SQLite. */
+  /**
+   * A read-only connection of the chosen driver; after the event `rebuilt` it is another one, so do not keep it. Other processes may read the file with any SQLite.
+   */
   readonly database: Database;
   /** Absolute path of the replica's database. */
   readonly file: string;
@@ -118,6 +127,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
         ...(id === undefined ? {} : { replicaId: id }),
       });
       following.on("applied", (event) => early.deliver(() => replica?.emit("applied", event)));
+      following.on("rebuilt", () => early.deliver(() => replica?.rebuild()));
       following.on("message", (text) => early.deliver(() => replica?.emit("message", text)));
       following.on("failed", (error) => early.deliver(() => replica?.emit("failed", error)));
       return following;
@@ -125,9 +135,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
   });
   try {
     await unlessAborted(node.engine.ready, signal);
-    const connection = openUserConnection(node.driver, node.file, { readOnly: true });
-    node.opened.defer(() => connection.close());
-    replica = new OpenReplica(node, connection);
+    replica = new OpenReplica(node);
     void node.serverFailed.then((error) => replica?.emit("failed", error));
     early.release();
     return replica;
@@ -143,21 +151,42 @@ class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown
   readonly file: string;
   readonly address: string | undefined;
   private readonly following: FollowThread;
-  private readonly connection: Connection;
+  private readonly driver: Driver;
   private readonly opened: AsyncDisposableStack;
+  private connection: Connection;
 
-  constructor({ file, address, engine, opened }: Node<FollowThread>, connection: Connection) {
+  constructor({ file, address, engine, driver, opened }: Node<FollowThread>) {
     super();
     this.file = file;
     this.address = address;
     this.following = engine;
-    this.connection = connection;
+    this.driver = driver;
     this.opened = opened;
+    this.connection = openUserConnection(driver, file, { readOnly: true });
+    opened.defer(() => this.connection.close());
   }
 
   get database(): unknown {
     if (this.opened.disposed) throw new TailraceError("closed", `${this.file} has been closed`);
     return this.connection.handle;
+  }
+
+  /** Another file stands at the path. */
+  rebuild(): void {
+    if (this.opened.disposed) return;
+    const before = this.connection;
+    try {
+      this.opened.defer(claimFile(this.file, this.driver.name));
+      this.connection = openUserConnection(this.driver, this.file, { readOnly: true });
+    } catch {
+      return; // Gone once more: it is fetched again, and we are told again.
+    }
+    this.emit("rebuilt");
+    try {
+      before.close();
+    } catch {
+      // better-sqlite3 closes no connection while one of its queries is read: it goes with its last user.
+    }
   }
 
   sync(options?: { readonly timeoutMs?: number }): Promise<Txid> {
