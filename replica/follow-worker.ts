@@ -2,20 +2,17 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
-import { TailraceError, assert, toErrorData } from "../shared/errors.ts";
-import type { Position } from "../shared/format/position.ts";
+import { assert, toErrorData } from "../shared/errors.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
-import { readMeta, writeMeta } from "../shared/storage/meta-file.ts";
-import type { Meta } from "../shared/storage/meta-file.ts";
-import { identityOf } from "../shared/sqlite/held-files.ts";
 import { currentBootId } from "./boot-id.ts";
 import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
 import { Follower } from "./follower.ts";
 import { LocalReplica, assertOwn } from "./local-replica.ts";
 import { Receiver } from "./receiver.ts";
 import { replicaFiles } from "./replica-files.ts";
+import { ReplicaIdentity } from "./replica-identity.ts";
 import { ServeSource } from "./serve-source.ts";
 import { SnapshotClient } from "./snapshot-client.ts";
 import { HttpTransport, parseNodeUrl } from "./transport.ts";
@@ -42,14 +39,16 @@ async function start(options: FollowOptions): Promise<void> {
   assertOwn(file, replicaFiles(dataDir));
   const folder = DataFolder.open(dataDir, driver);
   try {
-    const known = readMeta(folder.metaFile);
-    if (known?.role === "primary") throw ofPrimary(dataDir);
-    const replicaId = options.replicaId ?? known?.replicaId ?? randomBytes(6).toString("hex");
+    const identity = ReplicaIdentity.open(folder.metaFile, options.replicaId, () =>
+      randomBytes(6).toString("hex"),
+    );
+    const { replicaId } = identity;
     const { replica: local, work } = LocalReplica.open({
       file,
       dataDir,
       driver,
       isDurable: options.durability !== "os",
+      seen: identity.seen,
       bootId: options.bootId ?? currentBootId(),
       nowMs: () => performance.now(),
       report: (text) => tell("message", text),
@@ -60,7 +59,6 @@ async function start(options: FollowOptions): Promise<void> {
     });
     const transport = new HttpTransport(node);
     const isLoopback = /^(localhost|127\..*|\[::1\])$/.test(node.hostname);
-    let noted: Meta | undefined = known;
     const follower: Follower = new Follower({
       local,
       work,
@@ -77,7 +75,7 @@ async function start(options: FollowOptions): Promise<void> {
         ready: () => tell("ready", null),
         rebuilt: () => tell("rebuilt", null),
         settled: (position) => {
-          noted = noteHistory(folder.metaFile, noted, position, replicaId, file);
+          identity.note(position, file);
           source.settled(position);
         },
         state: (state) => tell("state", state),
@@ -115,37 +113,4 @@ async function start(options: FollowOptions): Promise<void> {
     folder.close();
     throw error;
   }
-}
-
-/** meta.json says whose folder it is, for tools and humans; the position alone is what counts. */
-function noteHistory(
-  path: string,
-  noted: Meta | undefined,
-  { logId, epoch, pageSizeBytes }: Position,
-  replicaId: string,
-  file: string,
-): Meta {
-  if (
-    noted?.role === "replica" &&
-    noted.logId === logId &&
-    noted.epoch === epoch &&
-    noted.replicaId === replicaId
-  )
-    return noted;
-  const meta: Meta = {
-    role: "replica",
-    replicaId,
-    logId,
-    epoch,
-    pageSizeBytes,
-    databaseFile: identityOf(file),
-  };
-  writeMeta(path, meta);
-  return meta;
-}
-
-function ofPrimary(dataDir: string): TailraceError {
-  return new TailraceError("invalid_configuration", `${dataDir} is the data folder of a primary`, {
-    hint: "Choose another path for the replica.",
-  });
 }

@@ -32,6 +32,8 @@ export interface LocalReplicaOptions {
   readonly driver: Driver;
   /** Whether received bytes are on the disk before more are asked for. */
   readonly isDurable: boolean;
+  /** The newest history that is durably known of; the position may have lost sight of it in a power loss. */
+  readonly seen: { readonly logId?: string | undefined; readonly epoch?: number | undefined };
   /** Of the machine ({@link ./boot-id.ts!currentBootId}). */
   readonly bootId: string;
   readonly nowMs: () => number;
@@ -82,8 +84,10 @@ export class LocalReplica {
   static open(options: LocalReplicaOptions): { readonly replica: LocalReplica; readonly work: Work } {
     const files = replicaFiles(options.dataDir);
     assertOwn(options.file, files);
-    const replica = new LocalReplica(options, files, openPosition(files, options.report));
+    const positionFile = openPosition(files, options.report);
+    const replica = new LocalReplica(options, files, positionFile);
     try {
+      remember(options.seen, positionFile);
       return { replica, work: replica.firstWork() };
     } catch (error) {
       replica.positionFile.close();
@@ -379,4 +383,11 @@ function openPosition({ position }: ReplicaFiles, report: (message: string) => v
     renameSync(position, position + DAMAGED);
     return PositionFile.open(position);
   }
+}
+
+/** A primary of an epoch before one that was seen is refused, also when the position has forgotten that epoch. */
+function remember({ logId, epoch = 0 }: LocalReplicaOptions["seen"], positionFile: PositionFile): void {
+  const { position } = positionFile;
+  if (position === undefined || position.logId !== logId || position.epoch >= epoch) return;
+  positionFile.write({ ...position, epoch }, true);
 }

@@ -14,14 +14,19 @@ const PRIMARY: Meta = {
 };
 const REPLICA: Meta = { ...PRIMARY, role: "replica", replicaId: "edge-1" };
 
-test.each([PRIMARY, REPLICA])("what was written is read again ($role), and nothing else is left", (meta) => {
-  const folder = temporaryFolder();
-  const path = join(folder, "meta.json");
-  writeMeta(path, { ...meta, epoch: 1 });
-  writeMeta(path, meta);
-  expect(readMeta(path)).toEqual(meta);
-  expect(readdirSync(folder)).toEqual(["meta.json"]);
-});
+const NEW_REPLICA: Meta = { role: "replica", replicaId: "edge-2" };
+
+test.each([PRIMARY, REPLICA, NEW_REPLICA])(
+  "what was written is read again ($role), and nothing else is left",
+  (meta) => {
+    const folder = temporaryFolder();
+    const path = join(folder, "meta.json");
+    writeMeta(path, { ...PRIMARY, epoch: 1 });
+    writeMeta(path, meta);
+    expect(readMeta(path)).toEqual(meta);
+    expect(readdirSync(folder)).toEqual(["meta.json"]);
+  },
+);
 
 test("no file is no beginning", () => {
   expect(readMeta(join(temporaryFolder(), "meta.json"))).toBeUndefined();
@@ -35,6 +40,7 @@ test.each([
   ["without a version", JSON.stringify(PRIMARY)],
   ["of no role", JSON.stringify({ ...PRIMARY, formatVersion: 1, role: "witness" })],
   ["with a wrong log id", JSON.stringify({ ...PRIMARY, formatVersion: 1, logId: "abc" })],
+  ["of a replica without a name", JSON.stringify({ role: "replica", formatVersion: 1 })],
   ["with a wrong page size", JSON.stringify({ ...PRIMARY, formatVersion: 1, pageSizeBytes: 1000 })],
 ])("a file that is %s is damaged, never taken for a new beginning", (_what, text) => {
   const path = join(temporaryFolder(), "meta.json");

@@ -20,10 +20,11 @@ export interface PrimaryMeta extends CommonMeta {
   readonly role: "primary";
 }
 
-export interface ReplicaMeta extends CommonMeta {
+/** All but the name is unknown until the first landing. */
+export type ReplicaMeta = { readonly [Key in keyof CommonMeta]?: CommonMeta[Key] | undefined } & {
   readonly role: "replica";
   readonly replicaId: string;
-}
+};
 
 /** What a data folder is of: meta.json. */
 export type Meta = PrimaryMeta | ReplicaMeta;
@@ -36,7 +37,7 @@ const common = {
 };
 const schema: z.ZodType<Meta> = z.discriminatedUnion("role", [
   z.object({ ...common, role: z.literal("primary") }),
-  z.object({ ...common, role: z.literal("replica"), replicaId: z.string().min(1) }),
+  z.object({ ...z.object(common).partial().shape, role: z.literal("replica"), replicaId: z.string().min(1) }),
 ]);
 
 /**
