@@ -122,11 +122,16 @@ export class CheckpointCycle {
     return this.copying;
   }
 
+  /** The same, and it is written down that it is on disk: what the log is kept for moves up to here. */
+  runAndMark(): Promise<boolean> {
+    this.lastMarkMs = Number.NEGATIVE_INFINITY;
+    return this.run();
+  }
+
   /** A last cycle, and the end. Makes the next start a quick one. */
   async finish(): Promise<void> {
     await this.idle();
-    this.lastMarkMs = Number.NEGATIVE_INFINITY;
-    await this.run().catch(() => {});
+    await this.runAndMark().catch(() => {});
     await this.close();
   }
 

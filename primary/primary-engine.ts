@@ -116,7 +116,7 @@ export class PrimaryEngine {
 
   /** Copies the SQLite WAL into the database file. */
   async checkpoint(): Promise<{ readonly isComplete: boolean }> {
-    return { isComplete: await this.now().cycle.run() };
+    return { isComplete: await this.now().cycle.runAndMark() };
   }
 
   status(): Record<string, unknown> {
