@@ -7,7 +7,6 @@ describe.each([
   ["node:sqlite", 512, 18],
   ["node:sqlite", 1024, 1],
   ["node:sqlite", 65536, 18],
-  ["better-sqlite3", 512, 1],
   ["better-sqlite3", 4096, 18],
 ] as const)("a replica over %s with pages of %i bytes", (driverName, pageSizeBytes, largeMegabytes) => {
   let edge: Edge;
