@@ -31,6 +31,10 @@ const CASES: readonly (readonly [string, (file: string, edge: string) => void, R
   ],
 ];
 
+function fill(database: DatabaseSync): void {
+  for (let row = 0; row < 40; row++) database.exec("INSERT INTO t(b) VALUES (randomblob(3000))");
+}
+
 test.each(CASES)(
   "a primary begins a new log, because %s: its replica follows, byte for byte",
   async (_, change, why) => {
@@ -39,10 +43,6 @@ test.each(CASES)(
     const edge = join(folder, "edge.db");
     let port = 0;
     const open = (): Promise<Primary> => openPrimary({ file, listen: { port }, segmentSizeBytes: 65_536 });
-    const fill = (database: DatabaseSync): void => {
-      for (let row = 0; row < 40; row++) database.exec("INSERT INTO t(b) VALUES (randomblob(3000))");
-    };
-
     let primary = await open();
     port = Number(new URL(primary.address!).port);
     primary.database.exec("CREATE TABLE t (a INTEGER PRIMARY KEY, b)");
