@@ -47,6 +47,8 @@ export class CaptureLoop {
   private nextUpkeepMs = 0;
   private lastSyncMs = 0;
   private shownTxid: Txid = -1;
+  /** The newest transaction at the last wait. */
+  private waitedTxid: Txid;
   private needsRecovery = false;
   private errorPauseMs = ERROR_PAUSE_MS;
   private lastError: ErrorData | null = null;
@@ -54,6 +56,7 @@ export class CaptureLoop {
   constructor(options: CaptureLoopOptions) {
     this.options = options;
     this.watch = new CommitWatch(options.capture.database.walFile);
+    this.waitedTxid = options.capture.log.headTxid;
   }
 
   /** The error that is being retried. */
@@ -140,11 +143,14 @@ export class CaptureLoop {
     this.recovered();
     if (isLast) return "closed";
     const isPending = capture.log.headTxid !== this.shownTxid;
+    const newCommits = capture.log.headTxid - this.waitedTxid;
+    this.waitedTxid = capture.log.headTxid;
     const maxMs = isPending ? GROUP_MS : IDLE_WAIT_MS;
     await this.watch.wait(
       () => capture.hasNews(),
       () => capture.isNewsComing(),
       maxMs,
+      newCommits,
     );
     return undefined;
   }

@@ -13,6 +13,11 @@ const SHORT_PAUSE_MS = 0.1;
 const FIRST_PAUSE_MS = 1;
 const LAST_PAUSE_MS = 50;
 const PAUSE_PART = 8;
+/** Commits in a millisecond, over some time, from which on events are done without, and below which they are used again. */
+const DENSE_RATE = 8;
+const SPARSE_RATE = 2;
+const RATE_WINDOW_MS = 20;
+const DENSE_PAUSE_MS = 1;
 /** After this long without a commit, what was written is taken for a transaction that was rolled back. */
 const PATIENCE_MS = 2000;
 
@@ -31,6 +36,10 @@ export class CommitWatch {
   /** Whether an event ends the pause that is under way. */
   private isAlert = false;
   private isWanted = false;
+  /** Commits come so fast that any look finds some. */
+  private isDense = false;
+  private windowStartMs = 0;
+  private windowCommits = 0;
 
   /** @param path of the `-wal`; without it, or on a system without watches, the fallback alone serves */
   constructor(path: string) {
@@ -45,14 +54,45 @@ export class CommitWatch {
    * @param isComing looks for frames that no commit has published yet, at the same cost. Without any, an event was but the
    * last one of the commit before
    * @param maxMs not longer than this
+   * @param newCommits found by the caller since the last wait
    */
-  async wait(isThere: () => boolean, isComing: () => boolean, maxMs: number): Promise<void> {
+  async wait(
+    isThere: () => boolean,
+    isComing: () => boolean,
+    maxMs: number,
+    newCommits: number,
+  ): Promise<void> {
     const end = performance.now() + maxMs;
+    this.countCommits(newCommits);
+    if (this.isDense) {
+      if (!this.isWanted) await this.pause(DENSE_PAUSE_MS, false);
+      this.isWanted = false;
+      return;
+    }
     if (!this.hasEvent) await this.pause(Math.min(maxMs, this.fallbackMs), true);
     if (!this.hasEvent) return;
     this.hasEvent = false;
     if (isComing()) await this.expect(isThere, end);
     this.isWanted = false;
+  }
+
+  /** An event at each write slows a writer at full speed by some percent, and tells nothing that a look would not find. */
+  private countCommits(newCommits: number): void {
+    this.windowCommits += newCommits;
+    const elapsedMs = performance.now() - this.windowStartMs;
+    if (elapsedMs < RATE_WINDOW_MS) return;
+    const rate = this.windowCommits / elapsedMs;
+    if (!this.isDense && rate >= DENSE_RATE) {
+      this.isDense = true;
+      this.watcher?.close();
+    } else if (this.isDense && rate < SPARSE_RATE) {
+      this.isDense = false;
+      this.start();
+      // What came before the watch began was not told: the caller looks at once.
+      this.hasEvent = true;
+    }
+    this.windowStartMs = performance.now();
+    this.windowCommits = 0;
   }
 
   /** Waits for the commit of frames that are being written. */
@@ -96,7 +136,8 @@ export class CommitWatch {
         this.watcher = undefined;
       });
     } catch {
-      // No watches left, or none on this system: commits are then seen within 100 ms.
+      // No watches left, or none on this system.
+      this.watcher = undefined;
     }
   }
 
