@@ -1,7 +1,7 @@
 import { TailraceError } from "../errors.ts";
 
 /** Errors that pass without anybody changing the set-up: a full disk or quota, a passing I/O or descriptor shortage. */
-const RETRYABLE_CODES = new Set(["ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE", "EAGAIN", "EINTR"]);
+const RETRYABLE_CODES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EMFILE", "ENFILE", "EAGAIN", "EINTR"]);
 
 /** The system's code of an error ("ENOENT"); undefined where it has none. */
 export function systemCode(error: unknown): string | undefined {
@@ -16,6 +16,7 @@ export function storageError(action: string, path: string, cause: unknown): Tail
   const hints: Record<string, string> = {
     ENOSPC: "Free some space on the disk.",
     EDQUOT: "Raise the disk quota, or free some space.",
+    EFBIG: "Raise the limit of a file's size (ulimit -f).",
     EACCES: "Give this user access to the file.",
     EPERM: "Give this user access to the file.",
     EROFS: "Use a folder on a file system that can be written.",
