@@ -36,6 +36,8 @@ export class Capture {
   readonly meta: PrimaryMeta;
   readonly log: LogWriter;
   readonly pin: Pin;
+  /** Pages read at the start to bring log and database to one state. */
+  readonly comparedPages: number;
   private readonly options: CaptureOptions;
   private pageTable: PageTable;
   private recorder: Recorder;
@@ -51,7 +53,7 @@ export class Capture {
     const pin = new Pin(database.driver, database.file, database.index);
     try {
       pin.take();
-      const { log, table, meta, mark } = await establish({ ...options, pin });
+      const { log, table, meta, mark, comparedPages } = await establish({ ...options, pin });
       return new Capture(
         options,
         pin,
@@ -59,6 +61,7 @@ export class Capture {
         table,
         meta,
         new WalTail(database.walFile, meta.pageSizeBytes, mark),
+        comparedPages,
       );
     } catch (error) {
       pin.close();
@@ -73,6 +76,7 @@ export class Capture {
     table: PageTable,
     meta: PrimaryMeta,
     tail: WalTail,
+    comparedPages: number,
   ) {
     this.options = options;
     this.database = options.database;
@@ -81,6 +85,7 @@ export class Capture {
     this.pageTable = table;
     this.meta = meta;
     this.tail = tail;
+    this.comparedPages = comparedPages;
     this.recorder = this.newRecorder();
   }
 

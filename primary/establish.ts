@@ -15,6 +15,7 @@ import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { readMeta, writeMeta } from "../shared/storage/meta-file.ts";
 import type { PrimaryMeta as Meta } from "../shared/storage/meta-file.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
+import { wasClosedCleanly } from "./clean-close.ts";
 import { inSlices, recordDifference } from "./difference.ts";
 import { loggedStates, openPageTable, setLogAside } from "./history.ts";
 import type { Pin } from "./pin.ts";
@@ -50,12 +51,15 @@ export interface Established {
   readonly meta: Meta;
   /** Where that state stands in the SQLite WAL: the capture goes on from here. */
   readonly mark: WalMark;
+  /** Pages that had to be read for it: all of the database, or none. */
+  readonly comparedPages: number;
 }
 
 /**
  * Opens log and page table, and brings log and database to one state: whichever is behind catches up.
  *
- * When the log's last commit stands in the WAL, what follows it there follows it in the log, and nothing is to be done.
+ * When the log's last commit stands in the WAL, what follows it there follows it in the log, and nothing is to be done;
+ * nor when the database file has not been touched since Tailrace was stopped.
  * Otherwise all pages are compared: equal; or the database lost what the log still has, which is put back; or it has
  * moved on unseen, which is logged as one difference. A log that cannot be continued is set aside for a new one.
  */
@@ -122,17 +126,22 @@ async function reconcile(
   let table = openPageTable(folder, log);
   const source = log.lastSource;
   if (table !== undefined && source !== undefined && holds(database, source)) {
-    return { log, table, meta: here, mark: source };
+    return { log, table, meta: here, mark: source, comparedPages: 0 };
   }
 
   const view = DatabaseView.open(database);
   try {
+    const isUntouched = view.mark.frame === 0 && wasClosedCleanly(database.file, folder, meta.logId, log);
+    if (table !== undefined && isUntouched) {
+      pin.move(view.mark);
+      return { log, table, meta: here, mark: view.mark, comparedPages: 0 };
+    }
     const head = { txid: log.headTxid, checksum: log.headChecksum };
     const found = await inSlices(scanView(view, () => {}));
     if (found === head.checksum && view.pageCount === log.headPageCount) {
       table ??= await newTable(options, log, view);
       pin.move(view.mark);
-      return { log, table, meta: here, mark: view.mark };
+      return { log, table, meta: here, mark: view.mark, comparedPages: view.pageCount };
     }
     if (!isSameFile) return "the database file was replaced by another";
     table ??= tableFromSnapshot(folder, log, meta.logId);
@@ -154,7 +163,7 @@ async function reconcile(
       const count = log.headTxid - verdict.txid;
       say(`the database had lost its newest ${count} transactions; they were put back from the log`);
       pin.move(mark);
-      return { log, table, meta: here, mark };
+      return { log, table, meta: here, mark, comparedPages: view.pageCount };
     }
     const pages = await recordDifference(
       view,
@@ -166,7 +175,7 @@ async function reconcile(
       `the database changed while Tailrace was away: ${pages} pages, logged as transaction ${log.headTxid}`,
     );
     pin.move(view.mark);
-    return { log, table, meta: here, mark: view.mark };
+    return { log, table, meta: here, mark: view.mark, comparedPages: view.pageCount };
   } catch (error) {
     table?.close();
     log.abandonRecord();
@@ -217,7 +226,7 @@ async function beginLog(options: EstablishOptions, epoch: number): Promise<Estab
     table.flush({ txid: log.headTxid, cursor: log.end });
     writeMeta(folder.metaFile, meta);
     pin.move(view.mark);
-    return { log, table, meta, mark: view.mark };
+    return { log, table, meta, mark: view.mark, comparedPages: view.pageCount };
   } finally {
     view.close();
   }

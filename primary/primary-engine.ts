@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
 import { formatCursor } from "../shared/format/cursor.ts";
-import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { EngineStatus, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
 import { SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { SNAPSHOT_MIN_LOG_BYTES } from "../shared/plan/retention.ts";
@@ -20,6 +20,7 @@ import { CaptureLoop } from "./capture-loop.ts";
 import { KEEP_LOG_BYTES, SEGMENT_SIZE_BYTES, WAL_SOFT_LIMIT_BYTES } from "./capture-options.ts";
 import type { CaptureOptions } from "./capture-options.ts";
 import { Capture } from "./capture.ts";
+import { leaveCleanClose } from "./clean-close.ts";
 import { CheckpointCycle } from "./checkpoint-cycle.ts";
 import { Snapshots } from "./snapshots.ts";
 
@@ -119,7 +120,7 @@ export class PrimaryEngine {
     return { isComplete: await this.now().cycle.runAndMark() };
   }
 
-  status(): Record<string, unknown> {
+  status(): EngineStatus {
     const { capture, cycle, snapshots, loop, database } = this.now();
     const { log, table, meta } = capture;
     return {
@@ -147,6 +148,7 @@ export class PrimaryEngine {
       },
       checkpointedTxid: table.mark.txid,
       differences: capture.differenceCount,
+      comparedPagesAtStart: capture.comparedPages,
       snapshots: snapshots.list().map(({ generation, txid, createdMs, pageCount, pageSizeBytes }) => ({
         generation,
         txid,
@@ -154,6 +156,7 @@ export class PrimaryEngine {
         sizeBytes: pageCount * pageSizeBytes,
       })),
       lastError: loop.trouble,
+      asOfMs: Date.now(),
     };
   }
 
@@ -224,6 +227,7 @@ export class PrimaryEngine {
     await snapshots.close();
     try {
       await (isInPlace ? cycle.finish() : cycle.close());
+      if (isInPlace && !capture.isMissing) await leaveCleanClose(capture, this.folder);
       capture.close();
     } finally {
       database.connection.close();

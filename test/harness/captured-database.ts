@@ -18,6 +18,7 @@ interface Status {
   };
   readonly log: { readonly headTxid: number; readonly logId: string };
   readonly differences: number;
+  readonly comparedPagesAtStart: number;
   readonly wal: {
     readonly capturedFrames: number;
     readonly completedCheckpoints: number;
@@ -75,7 +76,7 @@ export class CapturedDatabase {
   }
 
   async status(): Promise<Status> {
-    return (await this.capture.status()) as unknown as Status;
+    return this.capture.status() as unknown as Status;
   }
 
   /** Runs Python with `c`, a connection in autocommit mode. */
