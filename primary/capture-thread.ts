@@ -2,8 +2,9 @@ import { Worker } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
+import { BlockingQuestion } from "../shared/blocking-question.ts";
 import { RpcClient } from "../shared/rpc.ts";
-import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { EngineStatus, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
 import { workerUrl } from "../shared/threads.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureOptions } from "./capture-options.ts";
@@ -37,6 +38,8 @@ export class CaptureThread {
   private kept: { readonly name: string; readonly value: unknown }[] = [];
   /** A question after durability that has not been sent yet. */
   private asking: Promise<{ txid: Txid; cursor: Cursor }> | undefined;
+  /** There from the moment that the capture has started. */
+  private question: BlockingQuestion<EngineStatus> | undefined;
   private closing: Promise<void> | undefined;
 
   /** Starts the thread, and waits until the log and the database are at one state. @throws anything wrong with either */
@@ -44,6 +47,7 @@ export class CaptureThread {
     const thread = new CaptureThread(options);
     try {
       await thread.calls.call("start");
+      thread.question = new BlockingQuestion(thread.worker, await thread.calls.call("status"));
       return thread;
     } catch (error) {
       await thread.worker.terminate();
@@ -63,13 +67,17 @@ export class CaptureThread {
     this.calls.on("message", (text) => this.tell("message", text));
     this.calls.on("trouble", (error) => this.tell("trouble", error));
     this.calls.on("failed", (error) => this.tell("failed", fromErrorData(error)));
+    const gone = (error: TailraceError): void => {
+      this.calls.fail(error);
+      this.question?.fail(error);
+    };
     this.worker.on("error", (error) => {
-      this.calls.fail(asTailraceError(error));
+      gone(asTailraceError(error));
       this.tell("failed", asTailraceError(error));
     });
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
-        this.calls.fail(new TailraceError("closed", "the primary was closed"));
+        gone(new TailraceError("closed", "the primary was closed"));
         resolve();
       });
     });
@@ -94,8 +102,14 @@ export class CaptureThread {
     return this.asking;
   }
 
-  status(): Promise<Record<string, unknown>> {
-    return this.calls.call("status");
+  /**
+   * The engine's part of the status document, as of now; where the thread does not answer at once, the newest one known,
+   * whose `asOfMs` tells its age.
+   *
+   * @throws closed, not_ready while a replaced file is waited for, and whatever has ended the capture
+   */
+  status(): EngineStatus {
+    return this.question!.ask();
   }
 
   /** Makes a snapshot of the present state. */

@@ -2,8 +2,15 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { TailraceError, asTailraceError, assert, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
+import { answerQuestion } from "../shared/blocking-question.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
-import type { EngineEvents, EngineMethods, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type {
+  EngineEvents,
+  EngineMethods,
+  EngineStatus,
+  NodeHead,
+  SnapshotInfo,
+} from "../shared/serve/engine.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureOptions } from "./capture-options.ts";
 import { PrimaryEngine } from "./primary-engine.ts";
@@ -12,7 +19,7 @@ import { PrimaryEngine } from "./primary-engine.ts";
 export type CaptureMethods = {
   start: () => Promise<void>;
   durable: () => Promise<{ txid: Txid; cursor: Cursor }>;
-  status: () => Record<string, unknown>;
+  status: () => EngineStatus;
   snapshot: () => Promise<SnapshotInfo>;
   checkpoint: () => Promise<{ isComplete: boolean }>;
   close: () => Promise<void>;
@@ -77,6 +84,7 @@ const methods: CaptureMethods = {
   },
 };
 answerCalls(port, methods);
+answerQuestion(port, methods.status);
 
 port.on("message", (message: ServePortMessage | { readonly kind: "call" }) => {
   if (message.kind === "serve-port") connect(message.port);

@@ -1,4 +1,5 @@
 import type { ErrorData } from "../shared/errors.ts";
+import type { EngineStatus } from "../shared/serve/engine.ts";
 import type { DriverName } from "../shared/sqlite/driver.ts";
 import type { Txid } from "../shared/units.ts";
 
@@ -25,9 +26,11 @@ export interface FollowOptions {
 
 /** What the follow thread answers. */
 export type FollowMethods = {
-  sync: (timeoutMs: number) => Promise<Txid>;
-  waitFor: (request: { readonly txid: Txid; readonly timeoutMs: number }) => Promise<void>;
-  status: () => Record<string, unknown>;
+  /** With the status of that moment, so that no later one is behind it. */
+  sync: (timeoutMs: number) => Promise<{ readonly txid: Txid; readonly status: EngineStatus }>;
+  /** With the status of that moment. */
+  waitFor: (request: { readonly txid: Txid; readonly timeoutMs: number }) => Promise<EngineStatus>;
+  status: () => EngineStatus;
   close: () => Promise<void>;
 };
 

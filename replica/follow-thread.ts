@@ -1,7 +1,9 @@
 import { Worker } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
+import { BlockingQuestion } from "../shared/blocking-question.ts";
 import { RpcClient } from "../shared/rpc.ts";
+import type { EngineStatus } from "../shared/serve/engine.ts";
 import { workerUrl } from "../shared/threads.ts";
 import type { Txid } from "../shared/units.ts";
 import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
@@ -56,6 +58,8 @@ export class FollowThread {
   };
   /** Messages from before anybody listened. */
   private early: string[] = [];
+  /** There from the moment that the thread is open. */
+  private question: BlockingQuestion<EngineStatus> | undefined;
   private failure: TailraceError | undefined;
   private closing: Promise<void> | undefined;
 
@@ -85,6 +89,7 @@ export class FollowThread {
       worker.once("exit", () => {
         const gone = new TailraceError("closed", "the replica was closed");
         this.calls.fail(gone);
+        this.question?.fail(this.failure ?? gone);
         reject(gone);
         exited();
       });
@@ -106,6 +111,7 @@ export class FollowThread {
         thread.calls.on("opened", (error) => (error === null ? resolve() : reject(fromErrorData(error))));
         thread.ready.catch(reject);
       });
+      thread.question = new BlockingQuestion(worker, await thread.calls.call("status"));
     } catch (error) {
       await worker.terminate();
       throw error;
@@ -131,21 +137,28 @@ export class FollowThread {
    * @returns what readers of the file see at least
    * @throws timeout, unreachable, closed, and whatever has stopped the replica
    */
-  sync({ timeoutMs = DEFAULT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<Txid> {
-    return this.calls.call("sync", timeoutMs);
+  async sync({ timeoutMs = DEFAULT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<Txid> {
+    const { txid, status } = await this.calls.call("sync", timeoutMs);
+    this.question?.remember(status);
+    return txid;
   }
 
   /** Waits until readers of the file see a transaction. @throws timeout, closed, and whatever has stopped the replica */
-  waitFor(
+  async waitFor(
     txid: Txid,
     { timeoutMs = DEFAULT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
   ): Promise<void> {
-    return this.calls.call("waitFor", { txid, timeoutMs });
+    this.question?.remember(await this.calls.call("waitFor", { txid, timeoutMs }));
   }
 
-  /** The engine's part of the status document. */
-  status(): Promise<Record<string, unknown>> {
-    return this.calls.call("status");
+  /**
+   * The engine's part of the status document, as of now; where the thread does not answer at once, the newest one known,
+   * whose `asOfMs` tells its age. Never behind what {@link waitFor} or {@link sync} has waited for.
+   *
+   * @throws closed, and whatever has ended the thread
+   */
+  status(): EngineStatus {
+    return this.question!.ask();
   }
 
   /** Makes the replica answer a serving thread, as its engine (shared/serve/engine.ts). */

@@ -3,7 +3,9 @@ import { setTimeout as after } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { assert, toErrorData } from "../shared/errors.ts";
+import { answerQuestion } from "../shared/blocking-question.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
+import type { EngineStatus } from "../shared/serve/engine.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { currentBootId } from "./boot-id.ts";
@@ -83,7 +85,7 @@ async function start(options: FollowOptions): Promise<void> {
         failed: (error) => tell("failed", toErrorData(error)),
       },
     });
-    const status = (): Record<string, unknown> => follower.status();
+    const status = (): EngineStatus => follower.status();
     const source = new ServeSource({
       local,
       snapshotsFolder: folder.snapshotsFolder,
@@ -91,8 +93,8 @@ async function start(options: FollowOptions): Promise<void> {
       wallMs: () => Date.now(),
     });
     const methods: FollowMethods = {
-      sync: (timeoutMs) => follower.sync(timeoutMs),
-      waitFor: ({ txid, timeoutMs }) => follower.waitFor(txid, timeoutMs),
+      sync: async (timeoutMs) => ({ txid: await follower.sync(timeoutMs), status: status() }),
+      waitFor: ({ txid, timeoutMs }) => follower.waitFor(txid, timeoutMs).then(status),
       status,
       close: async () => {
         try {
@@ -105,6 +107,7 @@ async function start(options: FollowOptions): Promise<void> {
       },
     };
     answerCalls(port, methods);
+    answerQuestion(port, status);
     port.on("message", (message: { kind?: unknown; port?: MessagePort }) => {
       if (message.kind === "connect-serve" && message.port !== undefined) source.connect(message.port);
     });

@@ -2,6 +2,7 @@ import type { ErrorData } from "../shared/errors.ts";
 import { formatCursor } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { FollowMachine } from "../shared/plan/follow-state.ts";
+import type { EngineStatus } from "../shared/serve/engine.ts";
 import { hex64 } from "../shared/units.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import type { PeerHead } from "./receiver.ts";
@@ -39,7 +40,7 @@ export interface FollowerView {
 }
 
 /** A replica's part of the status document. What is not known is null, never 0. */
-export function followerStatus(view: FollowerView): Record<string, unknown> {
+export function followerStatus(view: FollowerView): EngineStatus {
   const { local, machine, head } = view;
   const { position, received, logStart } = local;
   return {
@@ -91,6 +92,7 @@ export function followerStatus(view: FollowerView): Record<string, unknown> {
     resyncs: view.resyncs,
     progress: view.progress,
     lastError: view.lastError,
+    asOfMs: view.nowMs,
   };
 }
 

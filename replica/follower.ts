@@ -4,6 +4,7 @@ import type { Position } from "../shared/format/position.ts";
 import { pauseMs } from "../shared/plan/backoff.ts";
 import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
 import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../shared/plan/follow-state.ts";
+import type { EngineStatus } from "../shared/serve/engine.ts";
 import type { Txid } from "../shared/units.ts";
 import { PeerError } from "./answers.ts";
 import { followerStatus } from "./follower-status.ts";
@@ -158,7 +159,7 @@ export class Follower {
     }
   }
 
-  status(): Record<string, unknown> {
+  status(): EngineStatus {
     const { local, source, replicaId, file, wallMs } = this.options;
     return followerStatus({
       replicaId,
@@ -244,6 +245,8 @@ export class Follower {
     // What was received before a failure may still wait to be applied.
     this.apply();
     while (local.backlogBytes > MAX_BACKLOG_BYTES && this.applying !== undefined) await this.applying;
+    // An applier that fails gives up the standing at once, and says why a moment later.
+    if (local.received === undefined) await this.applying;
     this.throwInterruption();
     const position = local.position!;
     const chunk = await receiver.fetch({

@@ -114,7 +114,7 @@ async function comeBack(what: string, bootId: string = NEXT_BOOT): Promise<strin
   try {
     primary.insert(1);
     await replica.sync();
-    expect(await replica.status(), what).toMatchObject({ position: { databaseChecksum: primary.checksum } });
+    expect(replica.status(), what).toMatchObject({ position: { databaseChecksum: primary.checksum } });
   } finally {
     await replica.close();
   }

@@ -51,7 +51,7 @@ test("a replica killed before it had a database comes back under the same name",
   };
   const replica = await follow(primary.url, file);
   await replica.ready;
-  expect(await replica.status()).toMatchObject({ id: replicaId });
+  expect(replica.status()).toMatchObject({ id: replicaId });
   await replica.close();
   await primary.close();
 });
@@ -67,8 +67,7 @@ test("an epoch once seen is not forgotten with the position: a primary of an old
   const meta = `${file}-tailrace/meta.json`;
   writeFileSync(meta, readFileSync(meta, "utf8").replace(`"epoch": 1`, `"epoch": 2`));
   const again = await follow(primary.url, file);
-  const code = async (): Promise<unknown> =>
-    ((await again.status())["lastError"] as { code: string } | null)?.code;
+  const code = async (): Promise<unknown> => (again.status()["lastError"] as { code: string } | null)?.code;
   await expect.poll(code).toBe("stale_epoch");
   await again.close();
   await primary.close();

@@ -41,8 +41,23 @@ describe("the library", () => {
     await primary.durable();
     expect(await replica.sync()).toBe(txid + 1);
     expect(replica.database.prepare("SELECT count(*) AS n FROM notes").get()).toEqual({ n: 0 });
-    expect(await replica.status()).toMatchObject({ role: "replica", position: { txid: txid + 1 } });
-    expect(await primary.status()).toMatchObject({ role: "primary", log: { headTxid: txid + 1 } });
+  });
+
+  test("a status is the state as of the call", async () => {
+    await using primary = await openPrimary({ file: path("app.db"), listen });
+    const replica = await openReplica({ primary: primary.address ?? "", file: path("edge.db") });
+    for (let step = 1; step <= 20; step++) {
+      primary.database.exec(step === 1 ? "CREATE TABLE t (x)" : "INSERT INTO t VALUES (1)");
+      const { txid } = await primary.durable();
+      expect(primary.status()).toMatchObject({ role: "primary", log: { headTxid: txid } });
+      const askedMs = Date.now();
+      await replica.waitFor(txid);
+      const status = replica.status();
+      expect(status).toMatchObject({ role: "replica", position: { txid } });
+      expect(status.asOfMs).toBeGreaterThanOrEqual(askedMs);
+    }
+    await replica.close();
+    expect(() => replica.status()).toThrow(expect.objectContaining({ code: "closed" }));
   });
 
   test("the same with better-sqlite3, whose connections they then are", async () => {

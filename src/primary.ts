@@ -15,12 +15,14 @@ import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
+import type { EngineStatus as Status } from "../shared/serve/engine.ts";
 import { openUserConnection } from "./user-connection.ts";
 
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Cursor, Txid } from "../shared/units.ts";
 export type { ListenOptions } from "./options.ts";
+export type { EngineStatus as Status } from "../shared/serve/engine.ts";
 
 export interface PrimaryOptions {
   /** The database. Created if it is missing; switched to WAL mode if it is in another. */
@@ -65,8 +67,12 @@ export interface Primary<Database = DatabaseSync> extends EventEmitter<PrimaryEv
    * @throws closed; whatever ended the capture
    */
   durable(): Promise<{ readonly txid: Txid; readonly cursor: Cursor }>;
-  /** The document that `GET /status` serves of this engine. */
-  status(): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * The document that `GET /status` serves of this engine. `asOfMs` (Unix ms) says when it was so: now, unless the
+   * engine is held up by something; then, after 100 ms, this is the newest one known.
+   * @throws closed; not_ready while a file that was replaced is waited for; whatever ended the capture
+   */
+  status(): Status;
   /** Ends the serving, closes `database`, checkpoints. The file stays an ordinary SQLite database. */
   close(): Promise<void>;
 }
@@ -150,7 +156,7 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
     return this.capture.durable();
   }
 
-  status(): Promise<Readonly<Record<string, unknown>>> {
+  status(): Status {
     return this.capture.status();
   }
 

@@ -17,12 +17,14 @@ import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
+import type { EngineStatus as Status } from "../shared/serve/engine.ts";
 import { openUserConnection } from "./user-connection.ts";
 
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Txid } from "../shared/units.ts";
 export type { ListenOptions } from "./options.ts";
+export type { EngineStatus as Status } from "../shared/serve/engine.ts";
 
 export interface ReplicaOptions {
   /** Base URL of the primary, or of another replica: `http://host:4800`. */
@@ -84,8 +86,13 @@ export interface Replica<Database = DatabaseSync> extends EventEmitter<ReplicaEv
    * @throws timeout (after 60 s, unless told otherwise), closed; whatever has stopped the replica
    */
   waitFor(txid: Txid, options?: { readonly timeoutMs?: number }): Promise<void>;
-  /** The document that `GET /status` serves of this engine. */
-  status(): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * The document that `GET /status` serves of this engine. `asOfMs` (Unix ms) says when it was so: now, unless the
+   * engine is held up by something; then, after 100 ms, this is the newest one known.
+   * {@link waitFor} and {@link sync} are never ahead of it.
+   * @throws closed
+   */
+  status(): Status;
   /** Ends following and serving, closes `database`. The file stays an ordinary SQLite database. */
   close(): Promise<void>;
 }
@@ -197,7 +204,7 @@ class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown
     return this.following.waitFor(txid, options);
   }
 
-  status(): Promise<Readonly<Record<string, unknown>>> {
+  status(): Status {
     return this.following.status();
   }
 

@@ -43,6 +43,13 @@ export interface SnapshotInfo {
   readonly checksumsFile: string;
 }
 
+/** The engine's part of the status document. What it holds depends on the role. */
+export interface EngineStatus {
+  readonly [key: string]: unknown;
+  /** Unix ms at which it was so. */
+  readonly asOfMs: number;
+}
+
 /** The calls that the serving thread makes to the engine. */
 export type EngineMethods = {
   /** The engine's part of the status document. */
