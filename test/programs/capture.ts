@@ -13,4 +13,6 @@ const capture = await startCapture({
 process.stdout.write("ready\n");
 // What is acknowledged is what may never be lost.
 capture.on("head", ({ txid }) => process.stdout.write(`${txid}\n`));
-capture.on("trouble", (error) => process.stdout.write(`trouble ${error === null ? "none" : error.message}\n`));
+capture.on("trouble", (error) =>
+  process.stdout.write(`trouble ${error === null ? "none" : error.message}\n`),
+);
