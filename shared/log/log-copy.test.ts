@@ -6,7 +6,6 @@ import {
   statSync,
   truncateSync,
   writeFileSync,
-  statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
