@@ -9,14 +9,13 @@ import { z } from "zod";
 import { startCapture } from "../primary/capture-thread.ts";
 import type { CaptureThread } from "../primary/capture-thread.ts";
 import { TailraceError, fromErrorData } from "../shared/errors.ts";
-import type { Connection } from "../shared/sqlite/driver.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
 import type { EngineStatus as Status } from "../shared/serve/engine.ts";
-import { openUserConnection } from "./user-connection.ts";
+import { OwnedConnection } from "./owned-connection.ts";
 
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
@@ -56,6 +55,10 @@ export interface Primary<Database = DatabaseSync> extends EventEmitter<PrimaryEv
    * A connection for this process's writes. Other connections and processes may write too. What makes its commits
    * durable is the log: wait for {@link durable} before you acknowledge one. So it has `synchronous=NORMAL`, but in mode
    * `os`, where the log is not forced to disk, SQLite's default.
+   *
+   * Ask for it anew rather than keeping it: when the file at the path is replaced by another, the connection is closed,
+   * and this is one on the new file.
+   * @throws not_ready (retryable) while no file is at the path
    */
   readonly database: Database;
   /** Absolute path of the database. */
@@ -109,10 +112,8 @@ export async function openPrimary(options: PrimaryOptions): Promise<Primary<unkn
     start: (paths) => startCapture({ ...limits, ...paths, driverName: driver }),
   });
   try {
-    const connection = openUserConnection(node.driver, node.file, {
-      readOnly: false,
-      isLogged: limits.durability !== "os",
-    });
+    const isLogged = limits.durability !== "os";
+    const connection = new OwnedConnection(node.driver, node.file, { isLogged });
     node.opened.defer(() => connection.close());
     return new OpenPrimary(node, connection);
   } catch (error) {
@@ -125,10 +126,13 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
   readonly file: string;
   readonly address: string | undefined;
   private readonly capture: CaptureThread;
-  private readonly connection: Connection;
+  private readonly connection: OwnedConnection;
   private readonly opened: AsyncDisposableStack;
 
-  constructor({ file, address, engine, opened, serverFailed }: Node<CaptureThread>, connection: Connection) {
+  constructor(
+    { file, address, engine, opened, serverFailed }: Node<CaptureThread>,
+    connection: OwnedConnection,
+  ) {
     super();
     this.file = file;
     this.address = address;
