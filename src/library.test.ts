@@ -43,6 +43,11 @@ describe("the library", () => {
     expect(replica.database.prepare("SELECT count(*) AS n FROM notes").get()).toEqual({ n: 0 });
   });
 
+  test("a primary's address, once told, is answered as it should be", async () => {
+    await using primary = await openPrimary({ file: path("app.db"), listen });
+    expect((await fetch(`${primary.address}/readyz`)).status).toBe(200);
+  });
+
   test("a status is the state as of the call", async () => {
     await using primary = await openPrimary({ file: path("app.db"), listen });
     const replica = await openReplica({ primary: primary.address ?? "", file: path("edge.db") });

@@ -100,7 +100,11 @@ export async function startNode<E extends Engine>({
     const engine = await start({ file, dataDir });
     opened.defer(() => engine.close());
     opened.defer(claimFile(file, driverName));
-    if (server !== undefined) await engine.connectServe(enginePort);
+    if (server !== undefined) {
+      await engine.connectServe(enginePort);
+      // Once its address is told, a primary has an answer. A replica may first have to wait for its primary.
+      if (role === "primary") await server.engineHasSpoken();
+    }
     // Stopping: unready and no new requests first, then the engine, so that no answer comes from half an engine.
     opened.defer(() => unserve.disposeAsync());
     return {

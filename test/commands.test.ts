@@ -73,6 +73,7 @@ async function stillNode(logId: string, txid: number, databaseChecksum: string):
 describe("a primary and a replica from the command line", () => {
   test("are seen identical while they move, say what they are, and stop when told", async () => {
     const primary = await ServingProcess.start(["primary", path("app.db")]);
+    expect((await fetch(`${primary.url}/readyz`)).status).toBe(200);
     const replica = await ServingProcess.start(["replica", primary.url, path("edge.db")]);
     const application = new DatabaseSync(path("app.db"));
     application.exec("CREATE TABLE t (x)");

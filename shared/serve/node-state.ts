@@ -11,9 +11,12 @@ export class NodeState {
   private unreadyBy: TailraceError | undefined;
   private pendingSnapshot: Promise<SnapshotInfo> | undefined;
   private isStopping = false;
+  /** Resolves when the engine has said for the first time whether it can serve, or is gone. */
+  readonly spoken: Promise<void>;
 
   constructor(port: MessagePort) {
     this.engine = new RpcClient(port);
+    this.spoken = new Promise((resolve) => this.changed.add(resolve));
     this.engine.on("head", (head) => {
       this.newestHead = head;
       this.announce();

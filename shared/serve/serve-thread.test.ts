@@ -17,6 +17,19 @@ describe("the serving thread", () => {
     expect((await get(`${node.url}/snapshot/latest`)).body.length).toBe(7 * 512);
   });
 
+  test("says when the engine has spoken, whatever it said", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const options = { host: "127.0.0.1", port: 0, logFolder: "/nowhere", enginePort: port2 };
+    const server = await startServer({ ...options, role: "primary" });
+    let hasSpoken = false;
+    const spoken = server.engineHasSpoken().then(() => (hasSpoken = true));
+    expect((await get(`${server.url}/readyz`)).status).toBe(503);
+    expect(hasSpoken).toBe(false);
+    port1.close();
+    await spoken;
+    await server.close(0);
+  });
+
   test("a port in use is address_in_use, with a way out", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));

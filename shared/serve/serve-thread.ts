@@ -14,6 +14,11 @@ export interface ServeThread {
   readonly port: number;
   /** `http://host:port` */
   readonly url: string;
+  /**
+   * Resolves when the engine has said whether it can serve, and requests are answered accordingly. @throws internal, when
+   * the thread has ended
+   */
+  readonly engineHasSpoken: () => Promise<void>;
   /** Resolves with the reason when the thread ends without being asked to. */
   readonly failed: Promise<TailraceError>;
   /** Unready at once, no new connections; what is under way has until the deadline. Then the thread ends. */
@@ -52,6 +57,7 @@ export async function startServer(options: ServerOptions): Promise<ServeThread> 
       port,
       url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
       failed: failure.promise,
+      engineHasSpoken: () => calls.call("engineHasSpoken"),
       close: async (deadlineMs) => {
         isClosing = true;
         await calls.call("close", { deadlineMs }).catch(() => undefined);

@@ -7,6 +7,8 @@ import type { RunningServer, ServerOptions } from "./server.ts";
 /** The calls that {@link ./serve-thread.ts} makes to this thread. */
 export type ServeMethods = {
   start: () => Promise<{ readonly port: number }>;
+  /** Ends when the engine has said whether it can serve. */
+  engineHasSpoken: () => Promise<void>;
   close: (argument: { readonly deadlineMs: number }) => Promise<void>;
 };
 
@@ -17,6 +19,9 @@ answerCalls(parentPort, {
   start: async () => {
     server = await runServer(workerData as ServerOptions, Date.now);
     return { port: server.port };
+  },
+  engineHasSpoken: async () => {
+    await server?.spoken;
   },
   close: async ({ deadlineMs }) => {
     await server?.close(deadlineMs);

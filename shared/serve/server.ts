@@ -33,6 +33,8 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly host: string;
   readonly port: number;
+  /** Resolves when the engine has said whether it can serve: from then on the answers are the node's own. */
+  readonly spoken: Promise<void>;
   /** Unready at once, no new connections; then waits for what is under way, at most until the deadline. */
   readonly close: (deadlineMs: number) => Promise<void>;
 }
@@ -50,6 +52,7 @@ export async function runServer(options: ServerOptions, clock: () => number): Pr
   return {
     host: options.host,
     port,
+    spoken: parts.state.spoken,
     close: (deadlineMs) => {
       parts.state.stop();
       return closeServer(server, deadlineMs);
