@@ -1,4 +1,11 @@
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config";
+import { testsThatLackOutsiders } from "./test/harness/outsiders.ts";
+
+const TESTS = "{src,primary,replica,shared,test}/**/*.test.ts";
+
+const lacking = testsThatLackOutsiders(TESTS);
+for (const [file, programs] of lacking)
+  process.stderr.write(`skipped: ${file} needs ${programs.join(" and ")}, not on this machine\n`);
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -6,7 +13,8 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     // Most of the time is spent waiting for processes that tests start, so more files than cores run at once.
     maxWorkers: 3,
-    include: ["{src,primary,replica,shared,test}/**/*.test.ts"],
+    include: [TESTS],
+    exclude: [...configDefaults.exclude, ...lacking.keys()],
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -1,0 +1,42 @@
+import { spawnSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
+/** Programs that Tailrace's tests prove it against, and that are not on every machine. */
+const OUTSIDERS = ["python3", "sqlite3", "cmp", "prlimit"] as const;
+
+/**
+ * Test files that cannot run here because an outside program is missing, each with what it lacks. A file needs a program
+ * when it, or a module of the project that it imports, names it.
+ */
+export function testsThatLackOutsiders(
+  pattern: string,
+  isHere: (program: string) => boolean = isInstalled,
+): Map<string, string[]> {
+  const missing = OUTSIDERS.filter((program) => !isHere(program));
+  const lacking = new Map<string, string[]>();
+  if (missing.length === 0) return lacking;
+  for (const file of globSync(pattern)) {
+    const text = textWithImports(resolve(file));
+    const needed = missing.filter((program) => text.includes(`"${program}"`));
+    if (needed.length > 0) lacking.set(file, needed);
+  }
+  return lacking;
+}
+
+function isInstalled(program: string): boolean {
+  return spawnSync(program, ["--version"], { stdio: "ignore" }).error === undefined;
+}
+
+/** The source of a module and of all that it imports by path, one after the other. */
+function textWithImports(entry: string): string {
+  const seen = new Map<string, string>();
+  const waiting = [entry];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (seen.has(file)) continue;
+    const text = readFileSync(file, "utf8");
+    seen.set(file, text);
+    for (const [, path] of text.matchAll(/from "(\.[^"]+)"/g)) waiting.push(resolve(dirname(file), path!));
+  }
+  return [...seen.values()].join("\n");
+}
