@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { isBusy } from "../shared/sqlite/driver.ts";
 import type { Connection, Driver } from "../shared/sqlite/driver.ts";
 import { TailraceError } from "../shared/errors.ts";
@@ -28,8 +29,8 @@ export interface AttachedDatabase {
   readonly databaseDescriptor: number;
   readonly index: WalIndexFile;
   readonly connection: Connection;
-  /** It was in another journal mode before. */
-  readonly wasSwitched: boolean;
+  /** What attaching made of it, for people; undefined where it was in WAL mode already. */
+  readonly change: "was created, in WAL mode" | "was switched to WAL mode" | undefined;
 }
 
 /**
@@ -38,6 +39,8 @@ export interface AttachedDatabase {
  * @throws database_busy when other connections keep it from being switched to WAL for 10 s; the driver's own errors
  */
 export function attachDatabase(driver: Driver, file: string): AttachedDatabase {
+  // An empty file is no database in any mode yet: only with the first page does it become one.
+  const isNew = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
   const connection = driver.open(file);
   try {
     connection.exec("PRAGMA wal_autocheckpoint=0");
@@ -53,7 +56,7 @@ export function attachDatabase(driver: Driver, file: string): AttachedDatabase {
       databaseDescriptor: holdFile(file),
       index: new WalIndexFile(holdFile(`${file}-shm`)),
       connection,
-      wasSwitched,
+      change: isNew ? "was created, in WAL mode" : wasSwitched ? "was switched to WAL mode" : undefined,
     };
   } catch (error) {
     connection.close();

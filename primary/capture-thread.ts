@@ -16,7 +16,7 @@ export type { CaptureOptions } from "./capture-options.ts";
 export interface CaptureThreadEvents {
   /** Something new is durable in the log. */
   head: NodeHead;
-  /** A sentence for the user: switched to WAL mode, a new log begins … */
+  /** A sentence for the user: created, switched to WAL mode, a new log begins … */
   message: string;
   /** An error that is being retried; null when it has passed. */
   trouble: ErrorData | null;

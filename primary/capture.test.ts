@@ -140,7 +140,7 @@ describe("where a database begins", () => {
     database.keepStart();
     database.python(SETUP);
     expect(await database.prove()).toBe(1);
-    expect(database.messages.join()).toContain("switched to WAL mode");
+    expect(database.messages).toEqual([`${database.file} was created, in WAL mode`]);
   });
 
   test("an empty file", async () => {
@@ -150,6 +150,7 @@ describe("where a database begins", () => {
     database.keepStart();
     database.python(SETUP);
     expect(await database.prove()).toBe(1);
+    expect(database.messages).toEqual([`${database.file} was created, in WAL mode`]);
   });
 
   test("a database with a rollback journal is switched, and says so", async () => {

@@ -192,7 +192,7 @@ export class PrimaryEngine {
     const database = openDatabase(driver, file);
     let capture: Capture | undefined;
     try {
-      if (database.wasSwitched) listeners.say(`${file} was switched to WAL mode`);
+      if (database.change !== undefined) listeners.say(`${file} ${database.change}`);
       const store = SnapshotStore.open(folder.snapshotsFolder);
       capture = await Capture.open({
         database,

@@ -41,7 +41,7 @@ export interface PrimaryOptions {
 }
 
 export interface PrimaryEvents {
-  /** For people: switched to WAL mode, a new log id, transactions put back after a power loss. */
+  /** For people: created, switched to WAL mode, a new log id, transactions put back after a power loss. */
   message: [text: string];
   /** Something goes wrong and is being retried (a full disk, say); null when it has passed. */
   trouble: [error: TailraceError | null];
