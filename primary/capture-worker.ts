@@ -54,6 +54,11 @@ function started(): PrimaryEngine {
   return engine;
 }
 
+function announceUnready(error: ErrorData | null): void {
+  unready = error;
+  for (const serve of servePorts) emit<EngineEvents, "unready">(serve, "unready", error);
+}
+
 const methods: CaptureMethods = {
   async start() {
     engine = await PrimaryEngine.start(workerData as CaptureOptions, {
@@ -64,14 +69,15 @@ const methods: CaptureMethods = {
       onTrouble(error) {
         emit<CaptureEvents, "trouble">(port, "trouble", error);
       },
+      onUnready: announceUnready,
       say(text) {
         emit<CaptureEvents, "message">(port, "message", text);
       },
     });
     ended = engine.run().catch((error: unknown) => {
-      unready = toErrorData(asTailraceError(error));
-      emit<CaptureEvents, "failed">(port, "failed", unready);
-      for (const serve of servePorts) emit<EngineEvents, "unready">(serve, "unready", unready);
+      const failure = toErrorData(asTailraceError(error));
+      emit<CaptureEvents, "failed">(port, "failed", failure);
+      announceUnready(failure);
     });
   },
   durable: () => started().durable(),

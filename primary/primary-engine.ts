@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { TailraceError, asTailraceError } from "../shared/errors.ts";
+import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
 import { formatCursor } from "../shared/format/cursor.ts";
 import type { EngineStatus, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
@@ -30,6 +30,8 @@ const SETTLE_MS = 1000;
 export interface EngineListeners {
   readonly onHead: (head: NodeHead) => void;
   readonly onTrouble: (error: ErrorData | null) => void;
+  /** The log cannot be served for a while; null when it can again. */
+  readonly onUnready: (error: ErrorData | null) => void;
   /** A sentence for the user. */
   readonly say: (text: string) => void;
 }
@@ -92,8 +94,10 @@ export class PrimaryEngine {
       if (end === "closed") return;
       this.listeners.say(`${this.options.file} was replaced by another file`);
       this.running = undefined;
+      this.listeners.onUnready(toErrorData(this.replaced()));
       this.running = await this.attachWhenSettled();
       if (this.running === undefined) return;
+      this.listeners.onUnready(null);
     }
   }
 
@@ -178,7 +182,11 @@ export class PrimaryEngine {
   private now(): Running {
     if (this.failure !== undefined) throw this.failure;
     if (this.running !== undefined) return this.running;
-    throw new TailraceError("not_ready", `${this.options.file} was replaced; waiting for the new file`, {
+    throw this.replaced();
+  }
+
+  private replaced(): TailraceError {
+    return new TailraceError("not_ready", `${this.options.file} was replaced; waiting for the new file`, {
       retryable: true,
     });
   }

@@ -1,11 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { MessageChannel } from "node:worker_threads";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { HEADER } from "../shared/protocol.ts";
-import { runServer } from "../shared/serve/server.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
-import { whenReady } from "../test/harness/serving-node.ts";
+import { serving } from "../test/harness/serve-captured.ts";
 
 const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
 /** Half a MiB of log, and a database that stays as small as that. */
@@ -21,27 +19,6 @@ async function following(
   database.python(SETUP);
   await database.start();
   return database;
-}
-
-/** The real server on the real capture. @returns its URL */
-async function serving(database: CapturedDatabase): Promise<string> {
-  const { port1, port2 } = new MessageChannel();
-  const options = {
-    host: "127.0.0.1",
-    port: 0,
-    logFolder: join(database.dataDir, "log"),
-    enginePort: port2,
-    role: "primary" as const,
-  };
-  const { port, close } = await runServer(options, Date.now);
-  onTestFinished(async () => {
-    await close(0);
-    port1.close();
-  });
-  await database.capture.connectServe(port1);
-  const url = `http://127.0.0.1:${port}`;
-  await whenReady(url);
-  return url;
 }
 
 const segments = ({ dataDir }: CapturedDatabase): string[] => readdirSync(join(dataDir, "log")).toSorted();
