@@ -23,18 +23,22 @@ afterEach(async () => {
 
 const edge = (): string => path.join(folder, "edge.db");
 
-/** A replica in a process that kills itself at the failpoint. @returns once it is dead */
-async function crashAt(failpoint: string, whileRunning: () => void): Promise<void> {
+/**
+ * A replica in a process that kills itself at the failpoint.
+ *
+ * @param act when it is ready, and again with each transaction that it has applied, by how often before
+ * @returns once it is dead
+ */
+async function crashAt(failpoint: string, act: (times: number) => void): Promise<void> {
   const child = spawn(
     process.execPath,
     [path.join(import.meta.dirname, "../test/programs/follow.ts"), primary.url, edge(), "os", "resync"],
     { env: { ...process.env, TAILRACE_FAILPOINT: failpoint }, stdio: ["pipe", "pipe", "pipe"] },
   );
   let said = "";
+  let times = 0;
   child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
-  child.stdout.on("data", (bytes: Buffer) => {
-    if (bytes.toString().includes("ready")) whileRunning();
-  });
+  child.stdout.on("data", () => act(times++));
   const [, signal] = (await once(child, "exit")) as [number | null, string | null];
   expect(signal, said).toBe("SIGKILL");
 }
@@ -84,9 +88,7 @@ describe("a replica killed", () => {
     "apply.published",
     "apply.position-written:2",
   ])("at %s goes on where it was, without a resync", async (failpoint) => {
-    await crashAt(failpoint, () => {
-      for (let commit = 0; commit < 5; commit++) setTimeout(() => primary.insert(50), commit * 30);
-    });
+    await crashAt(failpoint, () => void primary.insert(50));
     const messages = await recoverAndCompare();
     expect(messages.join("\n")).not.toMatch(/resync|diverged|foreign/);
   });
@@ -94,14 +96,14 @@ describe("a replica killed", () => {
   test.each(["apply.intent-written", "append.frames-written", "apply.published"])(
     "within a transaction larger than its memory, at %s, applies it again",
     async (failpoint) => {
-      await crashAt(failpoint, () => void primary.insert(2500, 10_000));
+      await crashAt(failpoint, (times) => void (times === 0 && primary.insert(2500, 10_000)));
       const messages = await recoverAndCompare();
       expect(messages.join("\n")).not.toMatch(/resync|diverged|foreign/);
     },
   );
 
   test.each(["checkpoint.before", "checkpoint.after"])("at %s loses nothing", async (failpoint) => {
-    await crashAt(failpoint, () => void primary.insert(2500, 10_000));
+    await crashAt(failpoint, (times) => void (times === 0 && primary.insert(2500, 10_000)));
     const messages = await recoverAndCompare();
     expect(messages.join("\n")).not.toMatch(/resync|diverged|foreign/);
   });
@@ -109,10 +111,8 @@ describe("a replica killed", () => {
   test.each(["resync.pages-fetched", "resync.intent-written", "resync.published"])(
     "at %s resyncs again, and ends identical",
     async (failpoint) => {
-      let isDone = false;
-      await crashAt(failpoint, () => {
-        if (isDone) return;
-        isDone = true;
+      await crashAt(failpoint, (times) => {
+        if (times > 0) return;
         primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id % 7 = 0");
         primary.beginHistory();
         void primary.unlisten().then(() => primary.listen());
