@@ -121,7 +121,10 @@ export class WalCare {
     this.copiedFrames = checkpointedFrames;
     this.checkpoints += 1;
     failpoint("checkpoint.after");
-    if (checkpointedFrames >= mxFrame) this.raiseFloor(state);
+    if (checkpointedFrames < mxFrame) return;
+    // Without this the thread that applies would wait for a disk full of log.
+    await this.copy.syncAhead();
+    this.raiseFloor(state);
   }
 
   /** All of the state is in the database file, and synced: nothing before it is ever needed again. */

@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fdatasync,
   fdatasyncSync,
   ftruncateSync,
   mkdirSync,
@@ -10,6 +11,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { z } from "zod";
 import { TailraceError, assert } from "../errors.ts";
 import { compareCursors } from "../format/cursor.ts";
@@ -21,6 +23,8 @@ import type { Cursor, Txid } from "../units.ts";
 import { DamagedLogError } from "./damaged-log-error.ts";
 import { FragmentReader } from "./fragment-reader.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
+
+const datasync = promisify(fdatasync);
 
 /**
  * A replica's copy of the primary's log: the same files with the same bytes, filled chunk by chunk. Where the copy
@@ -124,6 +128,18 @@ export class LogCopy {
       if (this.unsynced.length > 0) syncFolder(this.folder);
     });
     this.closeUnsynced();
+  }
+
+  /**
+   * Puts what was appended so far on disk, on another thread: a {@link sync} after it has little left to do. Not to be
+   * followed by {@link close} before it is over. @throws storage_failed
+   */
+  async syncAhead(): Promise<void> {
+    const descriptors = [...this.unsynced, this.descriptor];
+    const results = await Promise.allSettled(descriptors.map((descriptor) => datasync(descriptor)));
+    this.onFile("sync", () => {
+      for (const result of results) if (result.status === "rejected") throw result.reason;
+    });
   }
 
   /** Forgets what is past the cursor. Readers past it must not be used again. @throws storage_failed */

@@ -1,6 +1,7 @@
-import { readdirSync, rmSync } from "node:fs";
+import { close, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UNFINISHED_SUFFIX, syncFolder } from "../storage/atomic-file.ts";
+import { systemCode } from "../storage/storage-error.ts";
 
 /*
  * The files of a log: `0000000000000001.log`, `…2.log`, each a segment (shared/format/segment.ts). A file appears
@@ -25,10 +26,28 @@ export function removeUnfinished(folder: string): void {
   for (const name of readdirSync(folder)) if (name.endsWith(UNFINISHED_SUFFIX)) rmSync(join(folder, name));
 }
 
-/** Removes segments in the given order, each durably gone before the next: a crash leaves no hole. */
+/**
+ * Removes segments in the given order, each durably gone before the next: a crash leaves no hole.
+ *
+ * Its name goes at once. To free the bytes of a full segment takes tens of milliseconds: the kernel does that when the
+ * last descriptor is closed, and that happens on another thread.
+ */
 export function removeSegments(folder: string, segments: readonly number[]): void {
   for (const segment of segments) {
-    rmSync(segmentPath(folder, segment), { force: true });
+    const path = segmentPath(folder, segment);
+    const descriptor = openIfThere(path);
+    if (descriptor === undefined) continue;
+    rmSync(path, { force: true });
     syncFolder(folder);
+    close(descriptor);
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
