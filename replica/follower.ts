@@ -1,4 +1,4 @@
-import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
+import { TailraceError, asTailraceError, fromErrorData, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
 import { pauseMs } from "../shared/plan/backoff.ts";
@@ -151,6 +151,7 @@ export class Follower {
       try {
         return (await receiver.fetch({ ...request, signal: this.closing.signal })).head.txid;
       } catch (error) {
+        if (this.machine.state === "stopped") throw this.endError();
         const pause = pauseMs(failures, random());
         const remedy = remedyFor(asTailraceError(error).code, { onForeignWrite: "stop", hasMet: true });
         if (remedy === "stop" || wallMs() + pause > deadlineMs) throw error;
@@ -426,9 +427,10 @@ export class Follower {
   }
 
   private endError(): TailraceError {
-    return this.closing.signal.aborted
-      ? new TailraceError("closed", "the replica was closed")
-      : new TailraceError("not_ready", `the replica has stopped: ${this.lastError?.message ?? "unknown"}`);
+    if (this.closing.signal.aborted || this.lastError === null)
+      return new TailraceError("closed", "the replica was closed");
+    const { message, ...rest } = this.lastError;
+    return fromErrorData({ ...rest, message: `the replica has stopped: ${message}` });
   }
 
   private get appliedTxid(): Txid | undefined {

@@ -66,3 +66,25 @@ test.each(CASES)(
     assertSameBytes(file, edge);
   },
 );
+
+test("a replica of another page size stops, and whoever waits for it is told why", async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, "app.db");
+  const edge = join(folder, "edge.db");
+  let primary = await openPrimary({ file, listen: { port: 0 } });
+  const port = Number(new URL(primary.address!).port);
+  primary.database.exec("CREATE TABLE t (b)");
+  await primary.durable();
+  let replica = await openReplica({ primary: primary.address!, file: edge });
+  await replica.sync();
+  await replica.close();
+  await primary.close();
+
+  shell(file, "PRAGMA journal_mode=DELETE; PRAGMA page_size=1024; VACUUM; PRAGMA journal_mode=WAL");
+  primary = await openPrimary({ file, listen: { port } });
+  replica = await openReplica({ primary: primary.address!, file: edge });
+  await expect(replica.sync()).rejects.toMatchObject({ code: "page_size_changed" });
+  await expect(replica.sync()).rejects.toMatchObject({ code: "page_size_changed" });
+  await replica.close();
+  await primary.close();
+});
