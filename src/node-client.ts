@@ -1,10 +1,12 @@
-import { request } from "undici";
-import type { Dispatcher } from "undici";
+import http from "node:http";
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
-import { HEADER, statusSchema } from "../shared/protocol.ts";
+import { HEADER, PROTOCOL_VERSION, problemSchema, statusSchema } from "../shared/protocol.ts";
 import type { StatusDocument } from "../shared/protocol.ts";
 import type { Txid } from "../shared/units.ts";
+import { printable } from "./human.ts";
 
 /** Where a node's database stands: what two nodes are compared by. */
 export interface NodePosition {
@@ -19,10 +21,12 @@ export interface NodeStatus {
   /** Null while the node has no database yet (a replica that bootstraps). */
   readonly position: NodePosition | null;
   /** The whole status document as it was served. */
-  readonly document: Readonly<Record<string, unknown>>;
+  readonly document: StatusDocument & Readonly<Record<string, unknown>>;
 }
 
-const MAX_STATUS_LENGTH = 4 * 1024 * 1024;
+const MAX_STATUS_BYTES = 4 * 1024 * 1024;
+/** What a proxy answers when there is nothing behind it, or too much. */
+const GATEWAY_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** Where a replica's file is; its log may be further. */
 const appliedSchema = z.looseObject({
@@ -43,13 +47,29 @@ export function parseNodeUrl(text: string): string {
 /**
  * The status document of a node.
  *
- * @throws unreachable (retryable), timeout (retryable), not_tailrace
+ * @throws unreachable, timeout, not_ready (all retryable), not_tailrace, protocol_violation, unknown_version
  */
 export async function fetchStatus(url: string, timeoutMs: number): Promise<NodeStatus> {
-  const text = await getText(`${url}/status`, timeoutMs);
-  const document = statusSchema.safeParse(parseJson(text));
-  if (!document.success) throw notTailrace(url, "/status is not a status document");
-  return { document: { ...document.data }, position: positionOf(document.data) };
+  const answer = await get(`${url}/status`, timeoutMs);
+  if (answer.status !== 200) throw refusal(url, answer);
+  if (answer.body === undefined) throw unusable(url, answer, "is larger than any status document");
+  const json = parseJson(answer.body);
+  if (json === undefined) throw unusable(url, answer, "is not JSON");
+  const document = statusSchema.safeParse(json);
+  if (!document.success) {
+    const key = document.error.issues[0]?.path.join(".") ?? "";
+    throw unusable(url, answer, key === "" ? "is not a status document" : `has no usable "${key}"`);
+  }
+  const { protocol } = document.data;
+  if (protocol > PROTOCOL_VERSION) {
+    throw new TailraceError(
+      "unknown_version",
+      `${url} speaks protocol ${protocol}, this build knows ${PROTOCOL_VERSION}`,
+      { hint: "Use the version of tailrace that runs there." },
+    );
+  }
+  // Not what the schema made of it: a later node may say more than this build knows.
+  return { document: json as NodeStatus["document"], position: positionOf(document.data) };
 }
 
 function positionOf(document: StatusDocument): NodePosition | null {
@@ -63,20 +83,38 @@ function positionOf(document: StatusDocument): NodePosition | null {
   return { role, logId, txid, databaseChecksum };
 }
 
-async function getText(url: string, timeoutMs: number): Promise<string> {
-  // Not `fetch`: it refuses some ports, and gives no limit for the body.
-  const signal = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
-  let answer: Dispatcher.ResponseData;
-  let text = "";
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  /** Undefined where it is too large to be any answer of a node. */
+  readonly body: string | undefined;
+}
+
+/**
+ * Not `fetch`: there are ports that it refuses (6000, 6665 …) and a node may well have, and it gives no limit for the
+ * body. Redirects are not followed: a node's address is the node's.
+ */
+async function get(url: string, timeoutMs: number): Promise<Answer> {
+  const limitMs = Math.max(1, Math.ceil(timeoutMs));
+  const signal = AbortSignal.timeout(limitMs);
+  const options = { signal, headers: { accept: "application/json" } };
   try {
-    answer = await request(url, { signal, headers: { accept: "application/json" } });
-    for await (const chunk of answer.body.setEncoding("utf8")) {
-      text += String(chunk);
-      if (text.length > MAX_STATUS_LENGTH) break;
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = url.startsWith("https:") ? https.get(url, options) : http.get(url, options);
+      request.on("response", resolve).on("error", reject);
+    });
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > MAX_STATUS_BYTES) break;
+      chunks.push(chunk);
     }
+    const body = sizeBytes > MAX_STATUS_BYTES ? undefined : Buffer.concat(chunks).toString("utf8");
+    return { status: answer.statusCode ?? 0, headers: answer.headers, body };
   } catch (cause) {
     if (signal.aborted) {
-      throw new TailraceError("timeout", `${url} did not answer within ${timeoutMs} ms`, {
+      throw new TailraceError("timeout", `${url} did not answer within ${limitMs} ms`, {
         cause,
         retryable: true,
       });
@@ -88,14 +126,32 @@ async function getText(url: string, timeoutMs: number): Promise<string> {
       hint: "Is a node running there? tailrace primary and tailrace replica print their address.",
     });
   }
-  const { statusCode, headers } = answer;
-  if (statusCode === 200 && text.length <= MAX_STATUS_LENGTH) return text;
-  if (statusCode === 503 && headers[HEADER.protocol] !== undefined) {
-    throw new TailraceError("not_ready", `${url} answers 503: the node is starting or stopping`, {
-      retryable: true,
+}
+
+/** What an answer other than 200 amounts to. */
+function refusal(url: string, { status, headers, body = "" }: Answer): TailraceError {
+  const problem = problemSchema.safeParse(parseJson(body));
+  if (headers[HEADER.protocol] !== undefined && problem.success) {
+    const { code, detail, hint } = problem.data;
+    const said = `${url} answers ${status} ${printable(code)}: ${printable(detail)}`;
+    return new TailraceError(status === 503 ? "not_ready" : "protocol_violation", said, {
+      retryable: problem.data.retryable,
+      ...(hint === null ? {} : { hint: printable(hint) }),
     });
   }
-  throw notTailrace(url, `it answers ${statusCode}`);
+  if (GATEWAY_STATUS.has(status)) {
+    return new TailraceError("unreachable", `${url} cannot be reached: a proxy answers ${status}`, {
+      retryable: true,
+      hint: "Is the node behind it running?",
+    });
+  }
+  const { location } = headers;
+  return notTailrace(
+    url,
+    location === undefined
+      ? `it answers ${status}`
+      : `it answers ${status}, a redirect to ${printable(location)}`,
+  );
 }
 
 function parseJson(text: string): unknown {
@@ -104,6 +160,15 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** A body that is no status document: from a node of Tailrace, something on the way has changed it. */
+function unusable(url: string, { headers }: Answer, what: string): TailraceError {
+  if (headers[HEADER.protocol] === undefined) return notTailrace(url, `/status ${what}`);
+  return new TailraceError("protocol_violation", `${url}/status ${what}`, {
+    retryable: true,
+    hint: "Something on the way to that node changes its answers, or cuts them off.",
+  });
 }
 
 function notTailrace(url: string, what: string): TailraceError {

@@ -87,7 +87,7 @@ describe("a primary and a replica from the command line", () => {
 
     const json = await tailrace("status", replica.url, "--json");
     expect(JSON.parse(json.stdout)).toMatchObject({ role: "replica", isReady: true });
-    expect((await tailrace("status", primary.url)).stdout).toMatch(/^role +primary$/m);
+    expect((await tailrace("status", primary.url)).stdout).toMatch(/^primary, ready$/m);
 
     await replica.stop();
     await primary.stop();

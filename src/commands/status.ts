@@ -2,8 +2,10 @@ import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
 import { fetchStatus, parseNodeUrl } from "../node-client.ts";
+import type { NodeStatus } from "../node-client.ts";
 import { statusSettings } from "../settings.ts";
 import type { StatusSettings } from "../settings.ts";
+import { statusText } from "../status-text.ts";
 
 export const statusCommand: Command<StatusSettings> = {
   name: "status",
@@ -16,24 +18,18 @@ export const statusCommand: Command<StatusSettings> = {
 async function run(call: Call<StatusSettings>): Promise<number> {
   const { output, settings } = call;
   const { document } = await fetchStatus(parseNodeUrl(operand(call, 0)), settings.timeoutMs);
-  output.data(document, listOf(document).join("\n"));
-  return document["lastError"] === null || document["lastError"] === undefined
-    ? EXIT_DONE
-    : EXIT_NOT_AS_IT_SHOULD;
+  output.data(
+    document,
+    statusText(document, (text) => output.style("bold", text)),
+  );
+  return isWell(document) ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
 }
 
-/** The document line by line: `name  value`, what is nested by its path. Unknown values are shown as a dash. */
-export function listOf(document: Readonly<Record<string, unknown>>): readonly string[] {
-  const rows = [...leaves(document, "")];
-  const width = Math.max(0, ...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
-}
-
-function* leaves(value: unknown, path: string): Iterable<readonly [string, string]> {
-  if (typeof value !== "object" || value === null) {
-    yield [path, value === null ? "–" : typeof value === "string" ? value : JSON.stringify(value)];
-    return;
-  }
-  for (const [key, inner] of Object.entries(value))
-    yield* leaves(inner, path === "" ? key : `${path}.${key}`);
+/** A primary's last error is null once it is over. A replica's stays to be seen, so what counts is its failures since. */
+function isWell({ role, isReady, lastError, receiver, applier }: NodeStatus["document"]): boolean {
+  if (!isReady) return false;
+  if (role === "primary") return (lastError ?? null) === null;
+  const { failures = 0 } = (receiver ?? {}) as { readonly failures?: unknown };
+  const { blockedBy = null } = (applier ?? {}) as { readonly blockedBy?: unknown };
+  return failures === 0 && blockedBy === null;
 }

@@ -27,22 +27,21 @@ async function run(call: Call<VerifySettings>): Promise<number> {
   const urls = [parseNodeUrl(operand(call, 0)), parseNodeUrl(operand(call, 1))] as const;
   const comparer = new NodeComparer();
   const endMs = performance.now() + settings.timeoutMs;
-  let last: readonly (NodePosition | null)[] = [];
+  let last: readonly (NodePosition | string)[] = [];
 
   for (let leftMs: number = settings.timeoutMs; leftMs > 0; leftMs = endMs - performance.now()) {
-    last = await Promise.all(urls.map((url) => positionOf(url, leftMs)));
+    last = await Promise.all(urls.map((url, index) => positionOf(url, leftMs, last[index])));
     const [first, second] = last;
-    if (first !== null && second !== null && first?.logId !== second?.logId) {
+    if (isPosition(first) && isPosition(second) && first.logId !== second.logId) {
       output.data(
-        { isIdentical: false, logIds: [first?.logId, second?.logId] },
-        `${output.style("red", "different")}: the nodes have different logs, ${first?.logId} and ${second?.logId}`,
+        { isIdentical: false, logIds: [first.logId, second.logId] },
+        `${output.style("red", "different")}: the nodes have different logs, ${first.logId} and ${second.logId}`,
       );
       return EXIT_NOT_AS_IT_SHOULD;
     }
     for (const node of [0, 1] as const) {
       const position = last[node];
-      const comparison =
-        position === null || position === undefined ? undefined : comparer.see(node, position);
+      const comparison = isPosition(position) ? comparer.see(node, position) : undefined;
       if (comparison === undefined) continue;
       const { txid, checksums, isIdentical } = comparison;
       const verdict = isIdentical ? output.style("green", "identical") : output.style("red", "different");
@@ -54,19 +53,38 @@ async function run(call: Call<VerifySettings>): Promise<number> {
     }
     await sleep(POLL_MS);
   }
-  const places = urls.map((url, index) => `${url} at ${last[index]?.txid ?? "no txid yet"}`).join(", ");
+  const places = urls.map((url, index) => placeOf(url, last[index])).join(", ");
   throw new TailraceError("timeout", `not seen at one txid within ${settings.timeoutMs} ms: ${places}`, {
     retryable: true,
     hint: "One node may be far behind the other: look at both with tailrace status, or give --timeout-ms more.",
   });
 }
 
-/** A node that is starting is waited for; one that is not there at all is an error at once. */
-async function positionOf(url: string, timeoutMs: number): Promise<NodePosition | null> {
+/**
+ * A node that is starting is waited for; one that is not there at all is an error at once.
+ *
+ * @param before what was seen of it last: the end of the time is no news of a node that had answered
+ * @returns where it stands, or else why it does not yet
+ */
+async function positionOf(
+  url: string,
+  timeoutMs: number,
+  before: NodePosition | string | undefined,
+): Promise<NodePosition | string> {
   try {
-    return (await fetchStatus(url, timeoutMs)).position;
+    return (await fetchStatus(url, timeoutMs)).position ?? `${url} at no txid yet`;
   } catch (error) {
-    if (asTailraceError(error).code === "not_ready") return null;
+    const { code, message } = asTailraceError(error);
+    if (code === "not_ready") return message;
+    if (code === "timeout" && before !== undefined) return before;
     throw error;
   }
+}
+
+function isPosition(place: NodePosition | string | undefined): place is NodePosition {
+  return typeof place === "object";
+}
+
+function placeOf(url: string, place: NodePosition | string | undefined): string {
+  return isPosition(place) ? `${url} at ${place.txid}` : (place ?? url);
 }

@@ -54,5 +54,5 @@ export function sampleNodes(
 function stateOf(status: NodeStatus | undefined): string {
   if (status === undefined) return "no answer";
   const { state, isReady } = status.document;
-  return typeof state === "string" ? state : isReady === true ? "serving" : "not ready";
+  return typeof state === "string" ? state : isReady ? "serving" : "not ready";
 }
