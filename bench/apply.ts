@@ -1,93 +1,83 @@
 import { DatabaseSync } from "node:sqlite";
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../test/harness/node-process.ts";
 import { appendRandom, createLargeDatabase } from "./harness/databases.ts";
-import { peakMemoryBytes } from "./harness/process-usage.ts";
 import { median, rounded } from "./harness/result.ts";
 import type { Bench, BenchResult } from "./harness/result.ts";
 import { Workspace, settleDisk, timeCommand } from "./harness/workspace.ts";
 
 const BACKLOG_BYTES = Number(process.env["BENCH_MIB"] ?? 512) << 20;
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
-const CATCH_UP_LIMIT_MS = 300_000;
-const LOOK_MS = 2;
+const LIMIT_MS = 300_000;
 
 /**
- * A replica that was away comes back to a backlog of new pages: one MiB a transaction, no page twice, so that merging
- * saves nothing. What is timed is all of it: fetching over HTTP, checking, keeping the log copy, applying, publishing.
+ * A backlog of new pages: one MiB a transaction, no page twice, so that merging saves nothing. Timed are its parts by
+ * themselves, and a replica that was away and comes back to it: fetching over HTTP, checking, keeping the log copy,
+ * applying, publishing, and the checkpoints beside it. The start of a process is in none of them (bootstrap.ts has that).
  */
 async function run(): Promise<BenchResult> {
   await using space = new Workspace();
   const file = space.path("app.db");
-  const edge = space.path("edge.db");
   createLargeDatabase(file, 1 << 20);
   const primary = await space.serve(["primary", file, "--durability", "os"]);
-  const rates: number[] = [];
-  const copyRates: number[] = [];
+  const replica = async (mode: "follow" | "parts", name: string = mode): Promise<Record<string, number>> => {
+    const program = space.program("backlog", [mode, primary.url, space.path(`${name}.db`)]);
+    const [line] = await program.waitFor(/^\{.*\}$/m, LIMIT_MS);
+    await program.exited;
+    return JSON.parse(line) as Record<string, number>;
+  };
+  const rates: Record<"copy" | "fetch" | "apply" | "follow", number[]> = {
+    copy: [],
+    fetch: [],
+    apply: [],
+    follow: [],
+  };
   let memoryBytes = 0;
-  let replica = await space.serve(["replica", primary.url, edge, "--durability", "os"]);
+  // From here on they only catch up.
+  await replica("follow");
+  await replica("follow", "parts");
   for (let round = 0; round < ROUNDS; round++) {
-    await caughtUp(file, edge);
-    await replica.stop();
     const application = new DatabaseSync(file, { timeout: 10_000 });
     application.exec("PRAGMA synchronous=OFF");
     appendRandom(application, BACKLOG_BYTES);
-    const rows = Number(application.prepare("SELECT count(*) AS n FROM large").get()!["n"]);
     application.close();
-    await until("capture is idle", () => logBytes(file), settled(), CATCH_UP_LIMIT_MS);
+    await until("capture is idle", () => logBytes(file), settled(), LIMIT_MS);
     settleDisk();
-    const log = join(`${file}-tailrace`, "log");
-    copyRates.push(copyRate(space, log));
+    rates.copy.push(copyRate(space, join(`${file}-tailrace`, "log")));
     settleDisk();
-    replica = await space.launch(["replica", primary.url, edge, "--durability", "os"]);
-    const start = performance.now();
-    const reader = new DatabaseSync(edge, { readOnly: true });
-    const count = reader.prepare("SELECT max(id) AS n FROM large");
-    const before = Number(count.get()!["n"]);
-    const deadline = start + CATCH_UP_LIMIT_MS;
-    while (Number(count.get()!["n"]) < rows) {
-      if (performance.now() > deadline) throw new Error("the replica does not catch up");
-      await pause(LOOK_MS);
-    }
-    // What was applied before the first look is not counted as applied in the time after it.
-    rates.push(((rows - before) * (1 << 20)) / ((performance.now() - start) / 1000) / 1e6);
-    reader.close();
-    memoryBytes = Math.max(memoryBytes, peakMemoryBytes(replica.pid));
+    const parts = await replica("parts");
+    const megabytes = parts["bytes"]! / 1e6;
+    rates.fetch.push(megabytes / parts["fetchSeconds"]!);
+    rates.apply.push(megabytes / parts["applySeconds"]!);
+    settleDisk();
+    const { followSeconds, memoryBytes: peakBytes } = await replica("follow");
+    rates.follow.push(megabytes / followSeconds!);
+    memoryBytes = Math.max(memoryBytes, peakBytes!);
   }
-  const [rate, copied] = [median(rates), median(copyRates)];
+  const rate = (name: keyof typeof rates): number => median(rates[name]);
+  const row = (what: string, name: keyof typeof rates): Record<string, string | number> => ({
+    what,
+    megabytesPerSecond: rounded(rate(name)),
+    ratio: rounded(rate(name) / rate("copy")),
+  });
   return {
     rows: [
-      { what: "cp of the log segments (baseline)", megabytesPerSecond: rounded(copied), ratio: 1 },
-      { what: "replica catches up", megabytesPerSecond: rounded(rate), ratio: rounded(rate / copied) },
+      row("cp of the log segments (baseline)", "copy"),
+      row("fetching alone: HTTP to the log copy", "fetch"),
+      row("applying alone: log copy to the database", "apply"),
+      row("catching up: both, and the checkpoints", "follow"),
     ],
     figures: {
       backlogBytes: BACKLOG_BYTES,
-      applyMegabytesPerSecond: rounded(rate),
-      applyRatio: rounded(rate / copied),
-      replicaPeakMemoryBytes: memoryBytes,
+      applyMegabytesPerSecond: rounded(rate("apply")),
+      applyRatio: rounded(rate("apply") / rate("copy")),
+      fetchRatio: rounded(rate("fetch") / rate("copy")),
+      catchUpMegabytesPerSecond: rounded(rate("follow")),
+      catchUpRatio: rounded(rate("follow") / rate("copy")),
+      catchUpPeakMemoryBytes: memoryBytes,
     },
   };
-}
-
-function newestRow(path: string): number {
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
-  try {
-    return Number(database.prepare("SELECT max(id) AS n FROM large").get()!["n"]);
-  } finally {
-    database.close();
-  }
-}
-
-async function caughtUp(file: string, edge: string): Promise<void> {
-  const goal = newestRow(file);
-  await until(
-    "replica has caught up",
-    () => newestRow(edge),
-    (n) => n >= goal,
-    CATCH_UP_LIMIT_MS,
-  );
 }
 
 function logBytes(file: string): number {
