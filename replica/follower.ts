@@ -283,6 +283,9 @@ export class Follower {
     if (this.isReady) return;
     this.isReady = true;
     this.applied(local.position!);
+    // What is here can be served on, whether or not the primary can be reached.
+    local.syncReceived();
+    events.settled(local.position!);
     events.ready();
   }
 

@@ -92,6 +92,24 @@ describe("a primary and a replica from the command line", () => {
     await replica.stop();
     await primary.stop();
   });
+
+  test("a replica that comes back before its primary does serves what it has, and says that all is not well", async () => {
+    const primary = await ServingProcess.start(["primary", path("alone.db")]);
+    const words = ["replica", primary.url, path("alone-edge.db")];
+    const before = await ServingProcess.start(words);
+    await before.waitFor(/can be read/);
+    await before.stop();
+    await primary.stop();
+
+    const replica = await ServingProcess.start(words);
+    await replica.waitFor(/unreachable/);
+    expect((await fetch(`${replica.url}/readyz`)).status).toBe(200);
+    const { code, stdout } = await tailrace("status", replica.url);
+    expect(stdout).toMatch(/^replica \w+, \S+, ready\n/);
+    expect(stdout).toMatch(/^last error: unreachable: /m);
+    expect(code).toBe(3);
+    await replica.stop();
+  });
 });
 
 describe("verify", () => {
