@@ -162,7 +162,9 @@ describe("a replica", () => {
     primary.insert(1);
     expect(await failed).toMatchObject({ code: "foreign_write" });
     expect(read("SELECT count(*) FROM mine")).toBe("0");
-    expect(replica.status()).toMatchObject({ state: "stopped", lastError: { code: "foreign_write" } });
+    await expect
+      .poll(() => replica.status())
+      .toMatchObject({ state: "stopped", lastError: { code: "foreign_write" } });
   });
 
   test("told to resync after a foreign write undoes it", async () => {

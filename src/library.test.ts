@@ -54,7 +54,7 @@ describe("the library", () => {
     for (let step = 1; step <= 20; step++) {
       primary.database.exec(step === 1 ? "CREATE TABLE t (x)" : "INSERT INTO t VALUES (1)");
       const { txid } = await primary.durable();
-      expect(primary.status()).toMatchObject({ role: "primary", log: { headTxid: txid } });
+      await expect.poll(() => primary.status()).toMatchObject({ role: "primary", log: { headTxid: txid } });
       const askedMs = Date.now();
       await replica.waitFor(txid);
       const status = replica.status();
