@@ -12,11 +12,14 @@ import { claimFile } from "./driver-registry.ts";
 import { assertSupportedHost } from "./host.ts";
 import type { Listen } from "./options.ts";
 import { dataFolderOf, databasePath, logFolderOf } from "./paths.ts";
+import type { StopRequest } from "./signals.ts";
 
 /** What a node needs of its engine: capture on a primary, following on a replica. */
 interface Engine {
   /** Answers the serving thread's calls on the port, and tells it of each new head. */
   connectServe(port: MessagePort): Promise<void> | void;
+  /** Nothing helps any more but a human. */
+  on(name: "failed", listener: (error: TailraceError) => void): unknown;
   close(): Promise<void>;
 }
 
@@ -40,8 +43,8 @@ export interface Node<E extends Engine> {
   /** `http://host:port`; undefined where nothing is served. */
   readonly address: string | undefined;
   readonly driver: Driver;
-  /** Resolves when the serving thread has ended without being asked to. */
-  readonly serverFailed: Promise<TailraceError>;
+  /** Resolves with the reason when the engine or the serving thread has ended without being asked to. */
+  readonly failed: Promise<TailraceError>;
   /** Closes what is open and removes the data folder, if this start has made it: for input that proves wrong later. */
   readonly discard: () => Promise<void>;
   /** What has been opened, last first. Whoever opens more on top adds it here. */
@@ -115,7 +118,10 @@ export async function startNode<E extends Engine>({
       driver,
       discard,
       opened,
-      serverFailed: server?.failed ?? new Promise(() => undefined),
+      failed: Promise.race([
+        new Promise<TailraceError>((resolve) => engine.on("failed", resolve)),
+        ...(server === undefined ? [] : [server.failed]),
+      ]),
     };
   } catch (error) {
     // In use means that another process has made the folder since.
@@ -123,4 +129,13 @@ export async function startNode<E extends Engine>({
     else await discard();
     throw error;
   }
+}
+
+/** Lets a command run on until it is told to stop. @throws what has ended the node before that */
+export async function stopOrFailure(
+  stop: StopRequest,
+  { failed }: Pick<Node<Engine>, "failed">,
+): Promise<void> {
+  const error = await Promise.race([stop.requested, failed]);
+  if (error !== undefined) throw error;
 }

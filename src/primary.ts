@@ -129,17 +129,13 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
   private readonly connection: OwnedConnection;
   private readonly opened: AsyncDisposableStack;
 
-  constructor(
-    { file, address, engine, opened, serverFailed }: Node<CaptureThread>,
-    connection: OwnedConnection,
-  ) {
+  constructor({ file, address, engine, opened, failed }: Node<CaptureThread>, connection: OwnedConnection) {
     super();
     this.file = file;
     this.address = address;
     this.capture = engine;
     this.connection = connection;
     this.opened = opened;
-    void serverFailed.then((error) => this.emit("failed", error));
     // What was said while opening is kept for the first listener. Whoever opened this adds theirs before the next turn.
     setImmediate(() => {
       engine.on("message", (text) => void this.emit("message", text));
@@ -147,7 +143,7 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
         "trouble",
         (error) => void this.emit("trouble", error === null ? null : fromErrorData(error)),
       );
-      engine.on("failed", (error) => void this.emit("failed", error));
+      void failed.then((error) => this.emit("failed", error));
     });
   }
 

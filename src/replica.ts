@@ -136,14 +136,13 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
       following.on("applied", (event) => early.deliver(() => replica?.emit("applied", event)));
       following.on("rebuilt", () => early.deliver(() => replica?.rebuild()));
       following.on("message", (text) => early.deliver(() => replica?.emit("message", text)));
-      following.on("failed", (error) => early.deliver(() => replica?.emit("failed", error)));
       return following;
     },
   });
   try {
     await unlessAborted(node.engine.ready, signal);
     replica = new OpenReplica(node);
-    void node.serverFailed.then((error) => replica?.emit("failed", error));
+    void node.failed.then((error) => early.deliver(() => replica?.emit("failed", error)));
     early.release();
     return replica;
   } catch (error) {

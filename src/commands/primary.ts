@@ -1,7 +1,7 @@
 import { EXIT_DONE } from "../exit-code.ts";
 import type { Call, Command } from "../command.ts";
 import { operand } from "../command.ts";
-import { startNode } from "../node.ts";
+import { startNode, stopOrFailure } from "../node.ts";
 import { primarySettings } from "../settings.ts";
 import type { PrimarySettings } from "../settings.ts";
 import { startCapture } from "../../primary/capture-thread.ts";
@@ -37,17 +37,12 @@ async function run(call: Call<PrimarySettings>): Promise<number> {
       error === null ? "well again" : `retrying after ${error.code}: ${error.message}`,
     );
   });
-  const failed = Promise.race([
-    new Promise<never>((_resolve, reject) => engine.on("failed", reject)),
-    node.serverFailed.then((error) => Promise.reject(error)),
-  ]);
-
   output.event(
     "serving",
     { role: "primary", file, url: address, dataDir, durability, driver },
     `serving ${file} at ${address} (durability ${durability}, own files in ${dataDir})`,
   );
-  await Promise.race([stop.requested, failed]);
+  await stopOrFailure(stop, node);
   output.event("stopping", {}, "stopping");
   await node.opened.disposeAsync();
   output.event("stopped", {}, `stopped; ${file} is an ordinary SQLite database`);

@@ -3,7 +3,7 @@ import { asTailraceError } from "../../shared/errors.ts";
 import type { Call, Command } from "../command.ts";
 import { operand } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
-import { startNode } from "../node.ts";
+import { startNode, stopOrFailure } from "../node.ts";
 import { parseNodeUrl } from "../node-client.ts";
 import { replicaSettings } from "../settings.ts";
 import type { ReplicaSettings } from "../settings.ts";
@@ -47,13 +47,6 @@ async function run(call: Call<ReplicaSettings>): Promise<number> {
   await using _ = node.opened;
   const { engine, file, dataDir, address } = node;
   engine.on("message", (text) => output.event("message", { text }, text));
-  const failed = Promise.race([
-    new Promise<never>((_resolve, reject) => engine.on("failed", reject)),
-    node.serverFailed.then((error) => Promise.reject(error)),
-  ]);
-
-  failed.catch(() => undefined);
-
   output.event(
     "serving",
     { role: "replica", file, url: address, primary, dataDir, durability, driver },
@@ -67,11 +60,11 @@ async function run(call: Call<ReplicaSettings>): Promise<number> {
       throw error;
     },
   );
-  // `ready` fails together with `failed`, and knows what to do about it; so it alone is waited for at first.
+  // `ready` fails together with the engine, and knows what to do about it; so it alone is waited for at first.
   const isReady = await Promise.race([ready, stop.requested.then(() => false)]);
   if (isReady) {
     output.event("ready", { file }, `${file} can be read`);
-    await Promise.race([stop.requested, failed]);
+    await stopOrFailure(stop, node);
   }
   output.event("stopping", {}, "stopping");
   await node.opened.disposeAsync();

@@ -1,3 +1,4 @@
+import { UNKNOWN, count } from "../human.ts";
 import type { Output } from "../output.ts";
 
 /** One node at one moment, as the demo shows it. What is not known is null. */
@@ -12,16 +13,15 @@ export interface DemoRow {
 }
 
 const HEADINGS = ["node", "txid", "lag (tx)", "lag (ms)", "tx/s", "state"] as const;
-const UNKNOWN = "–";
 
 /** The rows as aligned lines, the first of them the headings. */
 export function tableLines(rows: readonly DemoRow[]): readonly string[] {
   const cells = rows.map((row) => [
     row.name,
-    count(row.txid),
-    count(row.lagTransactions),
+    whole(row.txid),
+    whole(row.lagTransactions),
     row.lagMs === null ? UNKNOWN : row.lagMs.toFixed(1),
-    count(row.transactionsPerSecond),
+    whole(row.transactionsPerSecond),
     row.state,
   ]);
   const table = [[...HEADINGS], ...cells];
@@ -42,7 +42,7 @@ export function plainLine(elapsedMs: number, rows: readonly DemoRow[]): string {
   const parts = rows.map(({ name, txid, lagTransactions, lagMs, transactionsPerSecond, state }) => {
     const lag =
       lagTransactions === null ? "" : ` lag ${lagTransactions} tx ${lagMs?.toFixed(1) ?? UNKNOWN} ms`;
-    return `${name} txid ${txid ?? UNKNOWN}${lag} ${count(transactionsPerSecond)} tx/s ${state}`;
+    return `${name} txid ${txid ?? UNKNOWN}${lag} ${whole(transactionsPerSecond)} tx/s ${state}`;
   });
   return `${(elapsedMs / 1000).toFixed(1)} s  ${parts.join(" | ")}`;
 }
@@ -77,6 +77,6 @@ export class LiveTable {
   }
 }
 
-function count(value: number | null): string {
-  return value === null ? UNKNOWN : Math.round(value).toLocaleString("en-US");
+function whole(value: number | null): string {
+  return value === null ? UNKNOWN : count(Math.round(value));
 }

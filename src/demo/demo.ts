@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TailraceError } from "../../shared/errors.ts";
 import { workerUrl } from "../../shared/threads.ts";
+import { count } from "../human.ts";
 import type { Output } from "../output.ts";
 import { firstDifference } from "./compare-files.ts";
 import { copyDatabase } from "./copy-database.ts";
@@ -160,7 +161,7 @@ async function prove(primary: DemoNode, replicas: readonly DemoNode[], output: O
         firstDifference: offset ?? null,
       },
       offset === undefined
-        ? `${output.style("green", "identical")}  ${name}: all ${size.toLocaleString("en-US")} bytes are the primary's`
+        ? `${output.style("green", "identical")}  ${name}: all ${count(size)} bytes are the primary's`
         : `${output.style("red", "different")}  ${name}: byte ${offset} is not the primary's`,
     );
   }
