@@ -9,6 +9,7 @@ import type { Cursor } from "../units.ts";
 import type { Encoding } from "./accept-encoding.ts";
 import type { NodeHead } from "./engine.ts";
 import { RETRY_AFTER_SECONDS } from "./limits.ts";
+import { SpareMemory } from "./spare-memory.ts";
 
 const compressGzip = promisify(gzip);
 const compressZstd = promisify(zstdCompress);
@@ -39,6 +40,8 @@ export interface Chunk {
 interface HeldChunk {
   readonly lengthBytes: number;
   readonly chunk: Promise<Chunk>;
+  /** What the chunk is read into; goes back when neither a holder nor the cache has it. */
+  readonly memory: Buffer | undefined;
   holders: number;
 }
 
@@ -53,6 +56,7 @@ export class ChunkSource {
   /** What somebody holds, so that it is shared even when the cache has let go of it. */
   private readonly inFlight = new Map<string, HeldChunk>();
   private readonly sealedSizes = new LRUCache<string, number>({ max: MAX_SEALED_SIZES });
+  private readonly spares = new SpareMemory();
   private heldBytes = 0;
 
   constructor(folder: string, limits: { readonly cacheBytes: number; readonly maxInFlightBytes: number }) {
@@ -61,6 +65,7 @@ export class ChunkSource {
     this.chunks = new LRUCache({
       maxSize: limits.cacheBytes,
       sizeCalculation: (held) => Math.max(1, held.lengthBytes),
+      dispose: (held) => this.recycle(held),
     });
   }
 
@@ -127,8 +132,10 @@ export class ChunkSource {
     let held = this.inFlight.get(key) ?? this.chunks.get(key);
     if (held === undefined) {
       if (this.heldBytes + lengthBytes > this.maxInFlightBytes) throw this.overloaded();
-      const chunk = encoding === "identity" ? this.read(place, head) : this.encode(place, head, encoding);
-      held = { lengthBytes, chunk, holders: 0 };
+      const memory = encoding === "identity" ? this.spares.take(lengthBytes) : undefined;
+      const chunk =
+        memory === undefined ? this.encode(place, head, encoding) : this.read(place, head, memory);
+      held = { lengthBytes, chunk, memory, holders: 0 };
       this.chunks.set(key, held);
       chunk.catch(() => this.chunks.delete(key));
     }
@@ -141,6 +148,31 @@ export class ChunkSource {
     }
   }
 
+  /**
+   * Begins to read what an asker of this chunk will want next, so that it is in memory when that request comes: whoever
+   * has a backlog asks for one chunk after the other, and would wait for each to be read. Where many ask, it would push
+   * out what others are about to ask for, and is left alone.
+   *
+   * @param maxBytes as it was asked for, and will be again
+   */
+  async readAhead(
+    head: NodeHead,
+    { lengthBytes, next }: ChunkPlace,
+    maxBytes: number,
+    encoding: Encoding,
+  ): Promise<void> {
+    if (lengthBytes <= READ_AT_ONCE_BYTES || this.heldBytes > this.chunks.maxSize / 4) return;
+    try {
+      const place = await this.locate(head, next, maxBytes);
+      // What still grows will be another chunk by the time it is asked for.
+      if (place.lengthBytes < maxBytes && !place.isSealed) return;
+      const { release } = await this.hold(head, place, encoding);
+      release();
+    } catch {
+      // Whoever asks for it is told why.
+    }
+  }
+
   private take(key: string, held: HeldChunk): () => void {
     if (held.holders === 0) this.heldBytes += held.lengthBytes;
     held.holders += 1;
@@ -150,7 +182,12 @@ export class ChunkSource {
       if (held.holders > 0) return;
       this.heldBytes -= held.lengthBytes;
       this.inFlight.delete(key);
+      if (this.chunks.peek(key) !== held) this.recycle(held);
     };
+  }
+
+  private recycle({ memory, holders }: HeldChunk): void {
+    if (memory !== undefined && holders === 0) this.spares.give(memory);
   }
 
   private async encode(place: ChunkPlace, head: NodeHead, encoding: Encoding): Promise<Chunk> {
@@ -161,15 +198,17 @@ export class ChunkSource {
         encoding === "gzip"
           ? await compressGzip(chunk.body, { level: 1 })
           : await compressZstd(chunk.body, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-      return body.length < chunk.body.length ? { ...chunk, body, encoding } : chunk;
+      // The other chunk's memory is used again once it is released.
+      return body.length < chunk.body.length
+        ? { ...chunk, body, encoding }
+        : { ...chunk, body: Buffer.from(chunk.body) };
     } finally {
       release();
     }
   }
 
-  private async read({ cursor, lengthBytes }: ChunkPlace, { start }: NodeHead): Promise<Chunk> {
+  private async read({ cursor, lengthBytes }: ChunkPlace, { start }: NodeHead, body: Buffer): Promise<Chunk> {
     const path = segmentPath(this.folder, cursor.segment);
-    const body = Buffer.allocUnsafeSlow(lengthBytes);
     try {
       const size =
         lengthBytes <= READ_AT_ONCE_BYTES

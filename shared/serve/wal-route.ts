@@ -43,6 +43,7 @@ export function walRoute(parts: Parts): (c: NodeContext) => Promise<Response> {
         chunk.body,
       );
       answered(place.next);
+      void parts.chunks.readAhead(head, place, query.max_bytes, encoding);
     } finally {
       answered();
     }
