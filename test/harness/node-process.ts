@@ -11,6 +11,8 @@ const START_LIMIT_MS = 20_000;
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** The command line's module, where it is not this checkout's. */
+  readonly cli?: string;
 }
 
 /** A process of this checkout, its output collected, its waits bounded. */
@@ -118,7 +120,11 @@ export class ServingProcess extends NodeProcess {
 
   /** Starts without waiting: for a process that is meant to die on its way up. */
   static launch(argv: readonly string[], options: StartOptions = {}): ServingProcess {
-    return new ServingProcess(CLI, argv.includes("--port") ? argv : [...argv, "--port", "0"], options);
+    return new ServingProcess(
+      options.cli ?? CLI,
+      argv.includes("--port") ? argv : [...argv, "--port", "0"],
+      options,
+    );
   }
 
   /** Waits until it has named its address. */
