@@ -142,10 +142,11 @@ export class CaptureLoop {
     this.answerDurable(waiters);
     this.recovered();
     if (isLast) return "closed";
+    cycle.giveWay();
     const isPending = capture.log.headTxid !== this.shownTxid;
     const newCommits = capture.log.headTxid - this.waitedTxid;
     this.waitedTxid = capture.log.headTxid;
-    const maxMs = isPending ? GROUP_MS : IDLE_WAIT_MS;
+    const maxMs = isPending ? GROUP_MS : Math.min(IDLE_WAIT_MS, cycle.giveWayInMs);
     await this.watch.wait(
       () => capture.hasNews(),
       () => capture.isNewsComing(),

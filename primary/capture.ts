@@ -5,6 +5,7 @@ import { DatabaseView } from "../shared/pages/database-view.ts";
 import type { LogWriter } from "../shared/log/log-writer.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { isSameMark, judgeWal, markOf } from "../shared/plan/wal-continuity.ts";
+import type { WalMark } from "../shared/format/record.ts";
 import type { WalIndexHeader } from "../shared/format/wal-index.ts";
 import { isBusy } from "../shared/sqlite/driver.ts";
 import type { PrimaryMeta } from "../shared/storage/meta-file.ts";
@@ -101,6 +102,11 @@ export class Capture {
   /** Whether commits may have been missed, so that nothing can be captured before all pages are compared. */
   get isMissing(): boolean {
     return this.gap !== undefined;
+  }
+
+  /** Where the last captured commit stands in the SQLite WAL. */
+  get mark(): WalMark {
+    return this.tail.mark;
   }
 
   /** Frames of the SQLite WAL that are captured. */

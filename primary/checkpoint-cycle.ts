@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { performance } from "node:perf_hooks";
 import { failpoint } from "../shared/failpoint.ts";
+import type { WalMark } from "../shared/format/record.ts";
 import { FRAME_HEADER_BYTES } from "../shared/format/wal.ts";
 import { decidePrimaryCheckpoint, isOverfull } from "../shared/plan/primary-checkpoint-policy.ts";
 import { BackgroundCheckpointer } from "../shared/sqlite/checkpointer.ts";
@@ -24,6 +25,8 @@ const READERS_WAIT_MS = 100;
 /** The same for an application's own checkpoint, which does our work. */
 const OTHERS_WAIT_MS = 1000;
 const HOLD_RETRY_MS = 2;
+/** A pause this long may be that of writers held up by somebody's RESTART or TRUNCATE, which waits for our pin. */
+const GIVE_WAY_MS = 50;
 
 /** What is in the database file, on disk. */
 interface CopiedState {
@@ -48,6 +51,8 @@ export class CheckpointCycle {
   private holding: Promise<boolean> | undefined;
   /** Frames in the WAL when the last copy of it began. */
   private lastCopyFrames = 0;
+  /** Where {@link giveWay} moved the pin last. */
+  private gaveWayAt: WalMark | undefined;
   private lastTryMs = Number.NEGATIVE_INFINITY;
   private lastVainHoldMs = Number.NEGATIVE_INFINITY;
   private lastMarkMs: number = performance.now();
@@ -106,6 +111,29 @@ export class CheckpointCycle {
     });
     if (action === "copy") this.run().catch(onFailure);
     if (action === "hold") this.hold().catch(onFailure);
+  }
+
+  /**
+   * Lets go of what is captured, for somebody else's checkpoint: FULL, RESTART and TRUNCATE wait for our pin, and the
+   * latter two keep writers waiting meanwhile. First the pin moves to the end, so that all can be copied; then, once it is
+   * copied, onto READ_LOCK(0), where it is in nobody's way. Copies nothing itself. Everything has just been captured.
+   */
+  giveWay(): void {
+    const { capture } = this;
+    if (!this.mayGiveWay || performance.now() - this.lastCommitMs < GIVE_WAY_MS) return;
+    if (!capture.isCheckpointed() && capture.mark === this.gaveWayAt) return;
+    if (capture.movePin()) this.gaveWayAt = capture.mark;
+  }
+
+  /** How long to wait before {@link giveWay} may have something to do. */
+  get giveWayInMs(): number {
+    return this.mayGiveWay ? GIVE_WAY_MS : Number.POSITIVE_INFINITY;
+  }
+
+  private get mayGiveWay(): boolean {
+    const { capture } = this;
+    const isIdle = this.copying === undefined && this.holding === undefined;
+    return isIdle && !capture.pin.mayRestart && capture.capturedFrames > 0;
   }
 
   /**
