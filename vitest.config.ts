@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config";
 import { testsThatLackOutsiders } from "./test/harness/outsiders.ts";
 
@@ -15,6 +16,8 @@ const config: ViteUserConfig = defineConfig({
     maxWorkers: 3,
     include: [TESTS],
     exclude: [...configDefaults.exclude, ...lacking.keys()],
+    // Tests start this checkout's programs a few hundred times: compiled once, they start in half the time.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url)) },
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

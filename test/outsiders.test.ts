@@ -84,7 +84,7 @@ describe("a database that Python writes, and a replica that outsiders read while
     const watched = await watcher.stop();
     expect(watched.problem).toBeNull();
     expect(watched.reads).toBeGreaterThan(50);
-    expect(watched.states).toBeGreaterThan(20);
+    expect(watched.states).toBeGreaterThan(2);
     await replica.stop();
     await primary.stop();
     assertSameBytes(file, edge);
