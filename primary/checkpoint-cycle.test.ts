@@ -61,7 +61,6 @@ test("a writer without pauses is held up: the WAL begins anew again and again, t
     .poll(async () => (await database.status()).wal, { timeout: 20_000, interval: 50 })
     .toSatisfy(({ heldWriters, completedCheckpoints }) => heldWriters > 0 && completedCheckpoints > 3);
   const rows = await writer.stop();
-  expect(statSync(`${database.file}-wal`).size).toBeLessThan(rows * ROW_BYTES);
   expect(await database.prove()).toBe(rows);
   expect((await database.status()).differences).toBe(0);
 });
