@@ -31,7 +31,7 @@ export class WalCare {
   private running: Promise<void> | undefined;
   private copiedFrames = 0;
   private lastTryMs = -Infinity;
-  private lastFinishMs = -Infinity;
+  private lastVainFinishMs = -Infinity;
   private lastCommitMs: number;
   private checkpoints = 0;
   private restarts = 0;
@@ -81,17 +81,18 @@ export class WalCare {
       pageSizeBytes: appender.pageSizeBytes,
       isCheckpointRunning: this.running !== undefined,
       sinceLastTryMs: now - this.lastTryMs,
-      sinceLastFinishMs: now - this.lastFinishMs,
+      sinceVainFinishMs: now - this.lastVainFinishMs,
       idleMs: now - this.lastCommitMs,
     });
     if (action === "none") return undefined;
+    if (action === "wait") return this.settle();
     this.lastTryMs = now;
     if (action === "restart") {
       this.restart();
       return undefined;
     }
-    if (action === "finish") this.lastFinishMs = now;
-    this.running = this.checkpoint().finally(() => {
+    const work = action === "finish" ? this.checkpointAndRestart() : this.checkpoint();
+    this.running = work.finally(() => {
       this.running = undefined;
     });
     if (action === "finish") return this.running;
@@ -109,6 +110,13 @@ export class WalCare {
   async finish(): Promise<void> {
     await this.settle();
     await this.checkpoint();
+  }
+
+  /** While commits wait. */
+  private async checkpointAndRestart(): Promise<void> {
+    await this.checkpoint();
+    const isCopied = this.copiedFrames >= this.database.appender.header.mxFrame;
+    if (!isCopied || !this.restart()) this.lastVainFinishMs = this.nowMs();
   }
 
   private async checkpoint(): Promise<void> {
@@ -138,14 +146,16 @@ export class WalCare {
     this.copy.dropBefore((compareCursors(mark, state.cursor) < 0 ? mark : state.cursor).segment);
   }
 
-  private restart(): void {
+  /** @returns false when a reader is in the way */
+  private restart(): boolean {
     const { appender, file } = this.database;
     const { applied } = this.applier.position;
-    if (!appender.restartWal()) return;
+    if (!appender.restartWal()) return false;
     this.restarts += 1;
     this.copiedFrames = 0;
     // The file alone is the applied state now.
     const stamp = stampOf(file);
     this.applier.note({ floor: applied, left: markOf(appender.header), isStamped: true, stamp }, true);
+    return true;
   }
 }

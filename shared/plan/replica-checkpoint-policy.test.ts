@@ -9,7 +9,7 @@ const wal = (state: Partial<WalState>): WalState => ({
   pageSizeBytes: 4096,
   isCheckpointRunning: false,
   sinceLastTryMs: Infinity,
-  sinceLastFinishMs: Infinity,
+  sinceVainFinishMs: Infinity,
   idleMs: 0,
   ...state,
 });
@@ -32,9 +32,16 @@ test("a stream of commits without a gap is held up for the last few pages, at 32
   expect(decideCheckpoint(wal({ frames: 32 * MIB, backfilledFrames: 31 * MIB }))).toBe("finish");
 });
 
+test("a backlog that is applied faster than it is copied back is held up for all that is missing, at 512 MiB", () => {
+  expect(decideCheckpoint(wal({ frames: 511 * MIB, backfilledFrames: 32 * MIB }))).toBe("copy");
+  const full = { frames: 512 * MIB, backfilledFrames: 32 * MIB };
+  expect(decideCheckpoint(wal({ ...full, isCheckpointRunning: true }))).toBe("wait");
+  expect(decideCheckpoint(wal(full))).toBe("finish");
+});
+
 test("a reader that holds the checkpoint back costs a try every 100 ms, and never commits that wait all the time", () => {
-  const held = { frames: 64 * MIB, backfilledFrames: 63 * MIB, sinceLastFinishMs: 500 };
+  const held = { frames: 64 * MIB, backfilledFrames: 63 * MIB, sinceVainFinishMs: 500 };
   expect(decideCheckpoint(wal({ ...held, sinceLastTryMs: 50 }))).toBe("none");
   expect(decideCheckpoint(wal({ ...held, sinceLastTryMs: 100 }))).toBe("copy");
-  expect(decideCheckpoint(wal({ ...held, backfilledFrames: MIB, sinceLastFinishMs: 5000 }))).toBe("copy");
+  expect(decideCheckpoint(wal({ ...held, backfilledFrames: MIB, sinceVainFinishMs: 5000 }))).toBe("copy");
 });
