@@ -150,6 +150,8 @@ class Life {
 }
 
 let livesLived = 0;
+/** On a slow machine fewer lives begin; none is left in the middle, with its processes and its folder. */
+const BEGIN_LIMIT_MS = 20_000;
 
 async function live(pageSizeBytes: number, autoVacuum: string, story: readonly Step[]): Promise<void> {
   const cleanup = new Cleanup();
@@ -201,14 +203,17 @@ it(
   "whatever is done to the primary, the replica's content at a txid is the primary's",
   { timeout: 60_000 },
   async () => {
+    const lastBegin = performance.now() + BEGIN_LIMIT_MS;
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(512, 1024, 4096, 8192, 65536),
         fc.constantFrom("NONE", "FULL", "INCREMENTAL"),
         steps,
-        live,
+        async (pageSizeBytes, autoVacuum, story) => {
+          if (performance.now() < lastBegin) await live(pageSizeBytes, autoVacuum, story);
+        },
       ),
-      { numRuns: RUNS, endOnFailure: process.env["CI"] !== undefined, interruptAfterTimeLimit: 25_000 },
+      { numRuns: RUNS, endOnFailure: process.env["CI"] !== undefined },
     );
     expect(livesLived).toBeGreaterThan(2);
   },
