@@ -27,6 +27,11 @@ export function lockPage(pageSizeBytes: number): PageNumber {
   return 0x40000000 / pageSizeBytes + 1;
 }
 
+/** 8 lower-case hex digits of a 32-bit number, signed or not. */
+export function hex32(value: number): string {
+  return (value >>> 0).toString(16).padStart(8, "0");
+}
+
 /** 16 lower-case hex digits of an unsigned 64-bit number. */
 export function hex64(value: bigint): string {
   return value.toString(16).padStart(16, "0");

@@ -1,3 +1,4 @@
+import { hex32 } from "../units.ts";
 import type { PageNumber } from "../units.ts";
 import { WalChecksum, alignedBuffer, wordsOf } from "./wal.ts";
 
@@ -172,8 +173,4 @@ function headerChecksum(bytes: Buffer): [number, number] {
   const sums = Buffer.alloc(8);
   checksum.write(sums, 0);
   return [sums.readInt32BE(0), sums.readInt32BE(4)];
-}
-
-function hex32(word: number): string {
-  return word.toString(16).padStart(8, "0");
 }

@@ -1,4 +1,5 @@
 import { TailraceError } from "../errors.ts";
+import { hex32 } from "../units.ts";
 import type { PageNumber } from "../units.ts";
 import { isPageSize } from "./record.ts";
 
@@ -178,8 +179,4 @@ export function verifyFrame(
 
 function swap32(word: number): number {
   return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
-}
-
-function hex32(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, "0");
 }

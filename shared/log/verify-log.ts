@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { FRAGMENT_HEADER_BYTES, decodeFragmentHeader } from "../format/record.ts";
 import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from "../format/segment.ts";
 import type { SegmentHeader } from "../format/segment.ts";
+import { readAt } from "../storage/positioned-io.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { DamagedLogError } from "./damaged-log-error.ts";
 import { FragmentReader } from "./fragment-reader.ts";
@@ -89,7 +90,7 @@ function readSegmentHeader(folder: string, segment: number): SegmentHeader {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   const descriptor = openSync(segmentPath(folder, segment), "r");
   try {
-    return decodeSegmentHeader(bytes.subarray(0, readSync(descriptor, bytes, 0, SEGMENT_HEADER_BYTES, 0)));
+    return decodeSegmentHeader(bytes.subarray(0, readAt(descriptor, bytes, 0)));
   } catch (error) {
     throw DamagedLogError.at({ segment, offset: 0 }, error);
   } finally {
@@ -113,7 +114,7 @@ function hasLaterTransaction(path: string, offset: number, txid: Txid): boolean 
     const { size } = fstatSync(descriptor);
     // Each window overlaps the next by a header, so that none is missed at a border.
     for (let position = offset + 8; position < size; position += SCAN_BYTES) {
-      const window = bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, position));
+      const window = bytes.subarray(0, readAt(descriptor, bytes, position));
       for (let at = window.indexOf(FRAGMENT_MAGIC); at !== -1; at = window.indexOf(FRAGMENT_MAGIC, at + 1)) {
         if (isLater(window.subarray(at), txid)) return true;
       }

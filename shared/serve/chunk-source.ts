@@ -1,10 +1,11 @@
 import { open, stat } from "node:fs/promises";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { constants, crc32, gzip, zstdCompress } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import { TailraceError } from "../errors.ts";
 import { segmentPath } from "../log/segment-files.ts";
+import { readAt } from "../storage/positioned-io.ts";
 import type { Cursor } from "../units.ts";
 import type { Encoding } from "./accept-encoding.ts";
 import type { NodeHead } from "./engine.ts";
@@ -256,7 +257,7 @@ export class ChunkSource {
 function readAtOnce(path: string, into: Buffer, offset: number): number {
   const descriptor = openSync(path, "r");
   try {
-    return readSync(descriptor, into, 0, into.length, offset);
+    return readAt(descriptor, into, offset);
   } finally {
     closeSync(descriptor);
   }

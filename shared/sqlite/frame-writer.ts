@@ -1,4 +1,4 @@
-import { fdatasyncSync, readSync } from "node:fs";
+import { fdatasyncSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { assert } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
@@ -14,6 +14,7 @@ import {
   wordsOf,
 } from "../format/wal.ts";
 import type { WalIndexHeader } from "../format/wal-index.ts";
+import { readAt } from "../storage/positioned-io.ts";
 import type { PageNumber } from "../units.ts";
 import { writeFully } from "./write-fully.ts";
 
@@ -162,7 +163,7 @@ export class FrameWriter {
 
   private nextCheckpointSequence(): number {
     const bytes = Buffer.alloc(WAL_HEADER_BYTES);
-    const size = readSync(this.descriptor, bytes, 0, WAL_HEADER_BYTES, 0);
+    const size = readAt(this.descriptor, bytes, 0);
     const previous = decodeWalHeader(bytes.subarray(0, size));
     return previous === undefined ? 0 : (previous.checkpointSequence + 1) >>> 0;
   }
