@@ -6,7 +6,7 @@ import { CLOSING, PRIMARY, SNAPSHOT, dieAt } from "./harness/failpoints.ts";
 import { ServingProcess, until } from "./harness/node-process.ts";
 import { OwnedCluster } from "./harness/owned-cluster.ts";
 import { assertSameBytes, shell, stepOf } from "./harness/shell.ts";
-import { Watcher } from "./harness/watcher.ts";
+import type { Watcher } from "./harness/watcher.ts";
 
 /* kill -9 of a primary that owns its database: what durable() has acknowledged is never lost, and replicas go on. */
 describe("a primary killed while it commits", () => {
@@ -15,14 +15,7 @@ describe("a primary killed while it commits", () => {
   let watcher: Watcher;
 
   beforeAll(async () => {
-    await cluster.startPrimary();
-    await cluster.startReplica();
-    await until(
-      "replica is there",
-      () => stepOf(cluster.edge),
-      (step) => step >= 0,
-    );
-    watcher = await Watcher.start(cluster.edge);
+    watcher = await cluster.start();
     await cluster.primary.kill();
     cluster.note(cluster.primary);
   });

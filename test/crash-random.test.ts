@@ -5,7 +5,6 @@ import { ServingProcess, until } from "./harness/node-process.ts";
 import { OwnedCluster } from "./harness/owned-cluster.ts";
 import { Chance } from "./harness/seed.ts";
 import { assertSameBytes, stepOf } from "./harness/shell.ts";
-import { Watcher } from "./harness/watcher.ts";
 
 /** More of the random kills: TAILRACE_CRASH_ROUNDS=200. */
 const RANDOM_ROUNDS = Number(process.env["TAILRACE_CRASH_ROUNDS"] ?? 6);
@@ -19,14 +18,7 @@ describe("primary and replica killed at random moments", () => {
       const cleanup = new Cleanup();
       const cluster = new OwnedCluster(cleanup);
       try {
-        await cluster.startPrimary();
-        await cluster.startReplica();
-        await until(
-          "replica is there",
-          () => stepOf(cluster.edge),
-          (step) => step >= 0,
-        );
-        const watcher = await Watcher.start(cluster.edge);
+        const watcher = await cluster.start();
         for (let round = 0; round < RANDOM_ROUNDS; round++) {
           const victims = chance.integer(1, 3); // 1: primary, 2: replica, 3: both
           await pause(chance.integer(0, 400));

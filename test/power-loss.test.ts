@@ -4,11 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeWalHeader, frameOffset } from "../shared/format/wal.ts";
 import { decodeWalIndexHeader, readBackfill } from "../shared/format/wal-index.ts";
 import { Cleanup } from "./harness/cleanup.ts";
-import { until } from "./harness/node-process.ts";
 import { OwnedCluster } from "./harness/owned-cluster.ts";
 import { Chance } from "./harness/seed.ts";
-import { stepOf } from "./harness/shell.ts";
-import { Watcher } from "./harness/watcher.ts";
+import type { Watcher } from "./harness/watcher.ts";
 
 /* The log is forced to disk before anybody is told; the database is not. After a power loss it is put back from the log. */
 describe("a primary whose machine loses power", () => {
@@ -17,14 +15,7 @@ describe("a primary whose machine loses power", () => {
   let watcher: Watcher;
 
   beforeAll(async () => {
-    await cluster.startPrimary();
-    await cluster.startReplica();
-    await until(
-      "replica is there",
-      () => stepOf(cluster.edge),
-      (step) => step >= 0,
-    );
-    watcher = await Watcher.start(cluster.edge);
+    watcher = await cluster.start();
     await cluster.primary.kill();
     cluster.note(cluster.primary);
   });

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { Cleanup } from "./cleanup.ts";
 import { NodeProcess, ServingProcess, until } from "./node-process.ts";
 import { stepOf } from "./shell.ts";
-import type { Watcher } from "./watcher.ts";
+import { Watcher } from "./watcher.ts";
 
 const OWN_PRIMARY = fileURLToPath(new URL("../programs/own-primary.ts", import.meta.url));
 
@@ -42,6 +42,18 @@ export class OwnedCluster {
   async startReplica(env: Record<string, string> = {}): Promise<void> {
     const argv = ["replica", `http://127.0.0.1:${this.port}`, this.edge];
     this.replica = this.cleanup.owns(await ServingProcess.start(argv, { env }));
+  }
+
+  /** Starts both, and a reader that watches the replica from now on. */
+  async start(): Promise<Watcher> {
+    await this.startPrimary();
+    await this.startReplica();
+    await until(
+      "replica is there",
+      () => stepOf(this.edge),
+      (step) => step >= 0,
+    );
+    return await Watcher.start(this.edge);
   }
 
   /** Remembers what a primary, now dead, had acknowledged. */
