@@ -4,7 +4,8 @@ import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.
 import type { ErrorData } from "../shared/errors.ts";
 import { BlockingQuestion } from "../shared/blocking-question.ts";
 import { RpcClient } from "../shared/rpc.ts";
-import type { EngineStatus, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { EngineStatus } from "../shared/status.ts";
 import { workerUrl } from "../shared/threads.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureOptions } from "./capture-options.ts";

@@ -7,10 +7,10 @@ import { answerCalls, emit } from "../shared/rpc.ts";
 import type {
   EngineEvents,
   EngineMethods,
-  EngineStatus,
   NodeHead,
   SnapshotInfo,
 } from "../shared/serve/engine.ts";
+import type { EngineStatus } from "../shared/status.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureOptions } from "./capture-options.ts";
 import { PrimaryEngine } from "./primary-engine.ts";

@@ -1,5 +1,5 @@
 import type { ErrorData } from "../shared/errors.ts";
-import type { EngineStatus } from "../shared/serve/engine.ts";
+import type { EngineStatus } from "../shared/status.ts";
 import type { DriverName } from "../shared/sqlite/driver.ts";
 import type { Txid } from "../shared/units.ts";
 

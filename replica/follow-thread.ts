@@ -3,7 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import { BlockingQuestion } from "../shared/blocking-question.ts";
 import { RpcClient } from "../shared/rpc.ts";
-import type { EngineStatus } from "../shared/serve/engine.ts";
+import type { EngineStatus } from "../shared/status.ts";
 import { workerUrl } from "../shared/threads.ts";
 import type { Txid } from "../shared/units.ts";
 import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";

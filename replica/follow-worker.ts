@@ -5,7 +5,7 @@ import type { MessagePort } from "node:worker_threads";
 import { assert, toErrorData } from "../shared/errors.ts";
 import { answerQuestion } from "../shared/blocking-question.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
-import type { EngineStatus } from "../shared/serve/engine.ts";
+import type { EngineStatus } from "../shared/status.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { currentBootId } from "./boot-id.ts";

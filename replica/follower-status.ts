@@ -2,7 +2,7 @@ import type { ErrorData } from "../shared/errors.ts";
 import { formatCursor } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { FollowMachine } from "../shared/plan/follow-state.ts";
-import type { EngineStatus } from "../shared/serve/engine.ts";
+import type { EngineStatus } from "../shared/status.ts";
 import { hex64 } from "../shared/units.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import type { PeerHead } from "./receiver.ts";

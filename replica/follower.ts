@@ -4,7 +4,7 @@ import type { Position } from "../shared/format/position.ts";
 import { pauseMs } from "../shared/plan/backoff.ts";
 import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
 import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../shared/plan/follow-state.ts";
-import type { EngineStatus } from "../shared/serve/engine.ts";
+import type { EngineStatus } from "../shared/status.ts";
 import type { Txid } from "../shared/units.ts";
 import { PeerError } from "./answers.ts";
 import { followerStatus } from "./follower-status.ts";

@@ -63,6 +63,10 @@ export type ErrorCode =
   | "not_found"
   /** No snapshot of that generation. */
   | "snapshot_unknown"
+  /** No replica of that id is tracked. */
+  | "replica_unknown"
+  /** The request is not permitted: it acts, and comes from a page of another site. */
+  | "forbidden"
   /** Too much is asked at once; try after the stated pause. */
   | "overloaded"
   /** The node is starting or stopping, and cannot answer yet. */

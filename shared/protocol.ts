@@ -7,7 +7,8 @@ import type { ErrorCode } from "./errors.ts";
  *
  * Every response carries `tailrace-protocol`. A node that asks refuses a higher major number than it knows.
  *
- * - 1: `/wal`, `/snapshot/latest`, `/snapshot/{generation}/page-checksums`, `/status`, `/livez`, `/readyz`, `/healthz`.
+ * - 1: `/wal`, `/snapshot/latest`, `/snapshot/{generation}/page-checksums`, `/status`, `/livez`, `/readyz`, `/healthz`,
+ *   `/metrics`, `/`, and below `/admin`: `replicas`, `wal`, `snapshots`, `checkpoint`, `verify`.
  */
 export const PROTOCOL_VERSION = 1;
 
@@ -35,6 +36,10 @@ export const HEADER = {
   headOffset: "wal-head-offset",
   /** Unix ms of the newest commit; absent before the first. */
   headTime: "wal-head-time",
+  /**
+   * The primary's clock at this answer, Unix ms; on a replica, its estimate of it. With it, lag is measured on one clock.
+   */
+  time: "wal-time",
   /** On snapshots: where the log goes on. */
   segment: "wal-segment",
   offset: "wal-offset",
@@ -218,97 +223,4 @@ export interface SnapshotMetadata {
   readonly "content-length": number;
   /** When the snapshot was taken. */
   readonly "last-modified": string;
-}
-
-const cursorSchema = z.object({ segment: z.int(), offset: z.int() });
-
-/** One replica in the status document. What is not known is null, never 0. */
-export const replicaStatusSchema: z.ZodType<ReplicaStatus> = z.object({
-  id: z.string(),
-  address: z.string().nullable(),
-  state: z.enum(["streaming", "catching_up", "inactive"]),
-  sent: cursorSchema.nullable(),
-  received: cursorSchema,
-  appliedTxid: z.int().nullable(),
-  lagTransactions: z.int().nullable(),
-  lagBytes: z.int().nullable(),
-  lagSeconds: z.number().nullable(),
-  lastSeenMs: z.number(),
-  inactiveSinceMs: z.number().nullable(),
-  bytesUntilLost: z.int().nullable(),
-});
-
-export interface ReplicaStatus {
-  readonly id: string;
-  readonly address: string | null;
-  /** `streaming`: it waits at the end of the log. `inactive`: not heard of for a while. */
-  readonly state: "streaming" | "catching_up" | "inactive";
-  /** The end of what was sent to it last. */
-  readonly sent: { readonly segment: number; readonly offset: number } | null;
-  /** Everything before is on its disk, by its own word. */
-  readonly received: { readonly segment: number; readonly offset: number };
-  readonly appliedTxid: number | null;
-  readonly lagTransactions: number | null;
-  /** Log bytes that are not on its disk. */
-  readonly lagBytes: number | null;
-  /** Age of the oldest transaction that it has not applied; 0 when it has all. */
-  readonly lagSeconds: number | null;
-  /** Unix ms. */
-  readonly lastSeenMs: number;
-  readonly inactiveSinceMs: number | null;
-  /** Log bytes until the one it needs next may be removed. */
-  readonly bytesUntilLost: number | null;
-}
-
-/**
- * `GET /status`. What the engine itself tells (capture on a primary, receiver and applier on a replica) stands beside
- * these keys.
- */
-export const statusSchema: z.ZodType<StatusDocument> = z.looseObject({
-  protocol: z.int(),
-  role: z.enum(["primary", "replica"]),
-  isReady: z.boolean(),
-  unready: z.object({ code: z.string(), message: z.string() }).nullable(),
-  startedMs: z.number(),
-  nowMs: z.number(),
-  log: z
-    .looseObject({
-      logId: z.string(),
-      epoch: z.int(),
-      pageSizeBytes: z.int(),
-      start: cursorSchema,
-      end: cursorSchema,
-      headTxid: z.int(),
-      headTimeMs: z.number().nullable(),
-      databaseChecksum: z.string(),
-    })
-    .nullable(),
-  waitingRequests: z.int(),
-  downloads: z.int(),
-  replicas: z.array(replicaStatusSchema),
-});
-
-export interface StatusDocument {
-  readonly protocol: number;
-  readonly role: "primary" | "replica";
-  readonly isReady: boolean;
-  /** Why not. */
-  readonly unready: { readonly code: string; readonly message: string } | null;
-  /** Unix ms, as all times. */
-  readonly startedMs: number;
-  readonly nowMs: number;
-  /** Null until the node knows its log. */
-  readonly log: {
-    readonly logId: string;
-    readonly epoch: number;
-    readonly pageSizeBytes: number;
-    readonly start: { readonly segment: number; readonly offset: number };
-    readonly end: { readonly segment: number; readonly offset: number };
-    readonly headTxid: number;
-    readonly headTimeMs: number | null;
-    readonly databaseChecksum: string;
-  } | null;
-  readonly waitingRequests: number;
-  readonly downloads: number;
-  readonly replicas: readonly ReplicaStatus[];
 }

@@ -3,8 +3,9 @@ import type { IncomingMessage } from "node:http";
 import https from "node:https";
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
-import { HEADER, PROTOCOL_VERSION, problemSchema, statusSchema } from "../shared/protocol.ts";
-import type { StatusDocument } from "../shared/protocol.ts";
+import { HEADER, PROTOCOL_VERSION, problemSchema } from "../shared/protocol.ts";
+import { statusSchema } from "../shared/status.ts";
+import type { StatusDocument } from "../shared/status.ts";
 import type { Txid } from "../shared/units.ts";
 import { printable } from "./human.ts";
 

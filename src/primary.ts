@@ -14,14 +14,14 @@ import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
-import type { EngineStatus as Status } from "../shared/serve/engine.ts";
+import type { EngineStatus as Status } from "../shared/status.ts";
 import { OwnedConnection } from "./owned-connection.ts";
 
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Cursor, Txid } from "../shared/units.ts";
 export type { ListenOptions } from "./options.ts";
-export type { EngineStatus as Status } from "../shared/serve/engine.ts";
+export type { EngineStatus as Status } from "../shared/status.ts";
 
 export interface PrimaryOptions {
   /** The database. Created if it is missing; switched to WAL mode if it is in another. */

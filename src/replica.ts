@@ -17,14 +17,14 @@ import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
-import type { EngineStatus as Status } from "../shared/serve/engine.ts";
+import type { EngineStatus as Status } from "../shared/status.ts";
 import { openUserConnection } from "./user-connection.ts";
 
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Txid } from "../shared/units.ts";
 export type { ListenOptions } from "./options.ts";
-export type { EngineStatus as Status } from "../shared/serve/engine.ts";
+export type { EngineStatus as Status } from "../shared/status.ts";
 
 export interface ReplicaOptions {
   /** Base URL of the primary, or of another replica: `http://host:4800`. */

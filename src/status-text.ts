@@ -1,4 +1,4 @@
-import type { ReplicaStatus, StatusDocument } from "../shared/protocol.ts";
+import type { ReplicaStatus, StatusDocument } from "../shared/status.ts";
 import { UNKNOWN, ago, count, cursor, duration, printable, size, time } from "./human.ts";
 
 /*

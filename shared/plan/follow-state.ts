@@ -157,6 +157,7 @@ const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Rem
   protocol_violation: "retry",
   snapshot_unknown: "retry",
   not_found: "retry",
+  replica_unknown: "retry",
   database_busy: "retry",
   storage_failed: "retry",
   internal: "retry",
@@ -164,6 +165,7 @@ const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Rem
   stale_epoch: "retry",
   // Only a human can help, and until then nothing is changed.
   invalid_request: "stop",
+  forbidden: "stop",
   invalid_configuration: "stop",
   not_a_database: "stop",
   database_corrupt: "stop",

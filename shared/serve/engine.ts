@@ -1,4 +1,5 @@
 import type { ErrorData } from "../errors.ts";
+import type { EngineStatus, ReplicaStatus, SegmentStatus, VerificationStatus } from "../status.ts";
 import type { Cursor, Txid } from "../units.ts";
 
 /**
@@ -43,19 +44,61 @@ export interface SnapshotInfo {
   readonly checksumsFile: string;
 }
 
-/** The engine's part of the status document. What it holds depends on the role. */
-export interface EngineStatus {
-  readonly [key: string]: unknown;
-  /** Unix ms at which it was so. */
-  readonly asOfMs: number;
+/** What the server has seen of one replica. */
+export interface Sighting {
+  readonly id: string;
+  readonly address: string | null;
+  /** The cursor it asked from last: everything before is on its disk. */
+  readonly received: Cursor;
+  /** The end of what was sent to it last. */
+  readonly sent: Cursor | null;
+  readonly appliedTxid: Txid | null;
+  /** Unix ms. */
+  readonly lastSeenMs: number;
+  /** It has a request open: it is there, whatever lastSeenMs says. */
+  readonly isAsking: boolean;
 }
+
+/**
+ * What the server tells the engine from time to time: at once of a replica it has not told of before, else every
+ * REPORT_MS (sightings.ts) while something changes, and along with each question for the status.
+ */
+export interface ServeReport {
+  /** Those that have changed since the last report. */
+  readonly sightings: readonly Sighting[];
+  /** Generations being downloaded, or downloaded so recently that the asker is not back for the log after it. */
+  readonly heldGenerations: readonly number[];
+}
+
+/** How a checkpoint that was asked for has ended. */
+export interface CheckpointOutcome {
+  /** All that was committed is in the database file. If not, a reader of an older state holds it up. */
+  readonly isComplete: boolean;
+  readonly walFrames: number;
+  readonly copiedFrames: number;
+}
+
+/** A thread's metrics as prom-client's Registry.getMetricsAsJSON gives them. */
+export type MetricsJson = readonly object[];
 
 /** The calls that the serving thread makes to the engine. */
 export type EngineMethods = {
-  /** The engine's part of the status document. */
-  status: () => Promise<Record<string, unknown>> | Record<string, unknown>;
-  /** The newest snapshot of the present log; made now when there is none. */
+  /** The engine's part of the status document, the report taken into account. */
+  status: (report: ServeReport) => Promise<EngineStatus> | EngineStatus;
+  report: (report: ServeReport) => void;
+  /** A snapshot for a newcomer: the newest, unless the log after it has outgrown it; then, or without any, a new one. */
   snapshot: () => Promise<SnapshotInfo> | SnapshotInfo;
+  /** A new generation, whatever there is. During another such call, that one's. */
+  takeSnapshot: () => Promise<SnapshotInfo> | SnapshotInfo;
+  checkpoint: () => Promise<CheckpointOutcome> | CheckpointOutcome;
+  /** @throws replica_unknown */
+  forget: (id: string) => Promise<ReplicaStatus> | ReplicaStatus;
+  /** The files of the log, in order. */
+  segments: () => Promise<readonly SegmentStatus[]> | readonly SegmentStatus[];
+  /** Begins to re-read every page from the files; during another such call, that one's. */
+  startVerification: () => Promise<VerificationStatus> | VerificationStatus;
+  verification: () => VerificationStatus;
+  metrics: () => Promise<MetricsJson> | MetricsJson;
 };
 
 /** The events that the engine sends to the serving thread. */

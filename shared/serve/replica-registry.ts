@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { compareCursors } from "../format/cursor.ts";
-import type { ReplicaStatus } from "../protocol.ts";
+import type { ReplicaStatus } from "../status.ts";
 import type { Cursor, Txid } from "../units.ts";
 import type { NodeHead } from "./engine.ts";
 

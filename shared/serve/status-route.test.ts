@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { get, problem, statusOf, until } from "../../test/harness/http.ts";
 import { LOG_ID, ServingNode, whenReady } from "../../test/harness/serving-node.ts";
 import { TailraceError } from "../errors.ts";
-import { statusSchema } from "../protocol.ts";
-import type { ReplicaStatus, StatusDocument } from "../protocol.ts";
+import { statusSchema } from "../status.ts";
+import type { ReplicaStatus, StatusDocument } from "../status.ts";
 
 async function status(node: ServingNode): Promise<StatusDocument> {
   return statusSchema.parse(await statusOf(node.url));

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { PROTOCOL_VERSION } from "../protocol.ts";
-import type { StatusDocument } from "../protocol.ts";
+import type { StatusDocument } from "../status.ts";
 import type { NodeHead } from "./engine.ts";
 import type { NodeContext, Parts } from "./parts.ts";
 
