@@ -211,6 +211,14 @@ export interface ReplicaEngineStatus extends EngineStatus {
     readonly backlogBytes: number;
     readonly blockedBy: { readonly code: string; readonly message: string } | null;
   };
+  /** The replica's own SQLite WAL; null while the database is not proven to be at its position. */
+  readonly wal: {
+    readonly frames: number;
+    readonly copiedFrames: number;
+    readonly sizeBytes: number;
+    readonly checkpoints: number;
+    readonly restarts: number;
+  } | null;
   readonly bootstraps: number;
   readonly resyncs: number;
   /** Of the newest resync: pages that differed, and bytes that were fetched for it. */
