@@ -6,6 +6,7 @@ import { describeSettings, readSettings } from "./configuration.ts";
 import type { SettingInfo } from "./configuration.ts";
 import { EXIT_DONE, EXIT_WRONG_USAGE, exitCodeOf } from "./exit-code.ts";
 import { createOutput } from "./output.ts";
+import type { Streams } from "./output.ts";
 import { listenForStop } from "./signals.ts";
 
 export interface CommandLineOptions {
@@ -13,10 +14,18 @@ export interface CommandLineOptions {
   /** Without the program and the script. */
   readonly words: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
+  /** Where to write; default: the process's own streams. */
+  readonly streams?: Streams;
 }
 
 /** Runs one command line. @returns the exit code */
-export async function runCommandLine({ commands, words, environment }: CommandLineOptions): Promise<number> {
+export async function runCommandLine({
+  commands,
+  words,
+  environment,
+  streams = process,
+}: CommandLineOptions): Promise<number> {
+  const { stdout, stderr } = streams;
   let exitCode = EXIT_DONE;
   const program = new CommanderCommand("tailrace")
     .description("Live read replicas for ordinary SQLite files, over plain HTTP.")
@@ -25,11 +34,15 @@ export async function runCommandLine({ commands, words, environment }: CommandLi
     .helpCommand(false)
     .configureHelp({ sortOptions: false, helpWidth: 110 })
     .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 works, but not as it should.")
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      outputError: () => undefined,
+    })
     .exitOverride();
   for (const command of commands) {
     addCommand(program, command, async (operands, flags) => {
-      exitCode = await runCommand(command, operands, flags, environment);
+      exitCode = await runCommand(command, operands, flags, environment, streams);
     });
   }
   try {
@@ -39,7 +52,7 @@ export async function runCommandLine({ commands, words, environment }: CommandLi
     // Asking for help or the version is no error. Without any command, help has been shown, and is one.
     exitCode = error.exitCode === 0 ? EXIT_DONE : EXIT_WRONG_USAGE;
     if (!error.code.startsWith("commander.help") && exitCode !== EXIT_DONE) {
-      createOutput({ json: words.includes("--json"), environment }).error(wrongUsage(error));
+      createOutput({ json: words.includes("--json"), environment, stdout, stderr }).error(wrongUsage(error));
     }
   }
   return exitCode;
@@ -56,11 +69,13 @@ async function runCommand(
   operands: readonly string[],
   flags: Readonly<Record<string, unknown>>,
   environment: NodeJS.ProcessEnv,
+  { stdout, stderr }: Streams,
 ): Promise<number> {
-  let output = createOutput({ json: flags["json"] === true, environment });
+  let output = createOutput({ json: flags["json"] === true, environment, stdout, stderr });
   try {
     const settings = readSettings(command.settings, flags, environment);
-    output = createOutput({ json: "json" in settings && settings.json === true, environment });
+    const isJson = "json" in settings && settings.json === true;
+    output = createOutput({ json: isJson, environment, stdout, stderr });
     return await command.run({
       operands,
       settings,

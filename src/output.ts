@@ -9,6 +9,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Terminal columns; 80 where there is no terminal. */
   columns(): number;
+  /** Terminal lines; 24 where there is no terminal. */
+  rows(): number;
   /** One JSON document a line with `--json`, the text otherwise. */
   data(document: object, text: string): void;
   /** An event of a running node: a JSON line on stdout with `--json`, a message on stderr otherwise. */
@@ -22,8 +24,13 @@ export interface Output {
 
 export type Style = "bold" | "dim" | "green" | "red" | "yellow";
 
-type Stream = Pick<NodeJS.WriteStream, "write"> &
-  Partial<Pick<WriteStream, "isTTY" | "columns" | "hasColors">>;
+export type Stream = Pick<NodeJS.WriteStream, "write"> &
+  Partial<Pick<WriteStream, "isTTY" | "columns" | "rows" | "hasColors">>;
+
+export interface Streams {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+}
 
 export function createOutput({
   json,
@@ -46,6 +53,7 @@ export function createOutput({
     isJson: json,
     isTerminal: stdout.isTTY === true && !json,
     columns: () => stdout.columns || 80,
+    rows: () => stdout.rows || 24,
     data: (document, text) => void stdout.write(`${json ? JSON.stringify(document) : text}\n`),
     event: (name, fields, text) => {
       if (json) stdout.write(`${JSON.stringify({ event: name, ...fields })}\n`);
@@ -57,8 +65,8 @@ export function createOutput({
       if (json) stderr.write(`${JSON.stringify({ error: data })}\n`);
       else message(`${paint(stderr, "red", "error")} ${data.code}: ${data.message}`);
       if (!json && data.hint !== undefined) message(`  ${data.hint}`);
-      // A bug is worth its stack; a wrong value is not.
-      if (!json && data.code === "internal" && error instanceof Error) message(error.stack ?? "");
+      // A bug is worth its stack; a wrong value is not. Where the bug is another node's, there is none.
+      if (!json && data.code === "internal" && error instanceof Error && error.stack) message(error.stack);
     },
     raw: (text) => void stdout.write(text),
     style: (format, text) => paint(stdout, format, text),
