@@ -1,0 +1,60 @@
+import { Worker } from "node:worker_threads";
+import { TailraceError, asTailraceError } from "../errors.ts";
+import type { DatabaseView } from "../pages/database-view.ts";
+import { RpcClient } from "../rpc.ts";
+import { workerUrl } from "../threads.ts";
+import type { DatabaseChecksum } from "../units.ts";
+import { PROGRESS_SIGNAL, STOP_SIGNAL } from "./verification-task.ts";
+import type { PageHashes, VerificationMethods, VerificationTask } from "./verification-task.ts";
+
+/** A thread that reads every page of a view. The view has to stay open until {@link close} has resolved. */
+export class VerificationThread {
+  private readonly signals: Uint32Array = new Uint32Array(new SharedArrayBuffer(8));
+  private readonly calls: RpcClient<VerificationMethods, Record<string, never>>;
+  private readonly exited: Promise<void>;
+
+  constructor(view: DatabaseView) {
+    const task: VerificationTask = { view: view.share(), signals: this.signals };
+    const worker = new Worker(workerUrl("./verification-worker", import.meta.url), {
+      name: "tailrace-verification",
+      workerData: task,
+      // Its exit must not close the held descriptors that it reads through.
+      trackUnmanagedFds: false,
+    });
+    this.calls = new RpcClient(worker);
+    worker.on("error", (error) => this.calls.fail(asTailraceError(error)));
+    this.exited = new Promise((resolve) => {
+      worker.on("exit", () => {
+        this.calls.fail(new TailraceError("closed", "the verification's thread has ended"));
+        resolve();
+      });
+    });
+  }
+
+  /** Pages read in the present pass. */
+  get pagesDone(): number {
+    return Atomics.load(this.signals, PROGRESS_SIGNAL);
+  }
+
+  /** XOR of all pages. @throws storage_failed, damaged; closed after {@link stop} */
+  checksum(): Promise<DatabaseChecksum> {
+    return this.calls.call("checksum");
+  }
+
+  /** The next slice of a second pass over all pages; null at its end. @throws as {@link checksum} */
+  nextHashes(): Promise<PageHashes | null> {
+    return this.calls.call("nextHashes");
+  }
+
+  /** What is under way ends with `closed`, within the time that reading 1 MiB takes. */
+  stop(): void {
+    Atomics.store(this.signals, STOP_SIGNAL, 1);
+  }
+
+  /** Resolves when the thread has ended, and is sure to read no more. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.calls.call("close").catch(() => undefined);
+    await this.exited;
+  }
+}
