@@ -7,7 +7,7 @@ import { HEADER, PROTOCOL_VERSION, problemSchema } from "../shared/protocol.ts";
 import { statusSchema } from "../shared/status.ts";
 import type { StatusDocument } from "../shared/status.ts";
 import type { Txid } from "../shared/units.ts";
-import { printable } from "./human.ts";
+import { printable } from "../shared/human.ts";
 
 /** Where a node's database stands: what two nodes are compared by. */
 export interface NodePosition {

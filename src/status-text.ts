@@ -1,5 +1,5 @@
 import type { ReplicaStatus, StatusDocument } from "../shared/status.ts";
-import { UNKNOWN, ago, count, cursor, duration, printable, size, time } from "./human.ts";
+import { UNKNOWN, ago, count, cursor, duration, printable, size, time } from "../shared/human.ts";
 
 /*
  * The status document as a person reads it. An engine may tell of itself what it likes, so this goes by the form of a

@@ -1,4 +1,4 @@
-import { UNKNOWN, count } from "../human.ts";
+import { UNKNOWN, count } from "../../shared/human.ts";
 import type { Output } from "../output.ts";
 
 /** One node at one moment, as the demo shows it. What is not known is null. */

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TailraceError } from "../../shared/errors.ts";
 import { workerUrl } from "../../shared/threads.ts";
-import { count } from "../human.ts";
+import { count } from "../../shared/human.ts";
 import type { Output } from "../output.ts";
 import { firstDifference } from "./compare-files.ts";
 import { copyDatabase } from "./copy-database.ts";
