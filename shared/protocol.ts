@@ -40,6 +40,11 @@ export const HEADER = {
    * The primary's clock at this answer, Unix ms; on a replica, its estimate of it. With it, lag is measured on one clock.
    */
   time: "wal-time",
+  /**
+   * On a replica that is behind, or out of touch with its own source: the primary's clock, Unix ms, as of which
+   * `wal-head-txid` was the primary's newest. Absent: it is so as of `wal-time`.
+   */
+  freshTime: "wal-fresh-time",
   /** On snapshots: where the log goes on. */
   segment: "wal-segment",
   offset: "wal-offset",

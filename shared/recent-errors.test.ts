@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MAX_RECENT_ERRORS, RecentErrors, recentError } from "./recent-errors.ts";
 
 const error = (message: string, timeMs: number) =>
-  recentError({ code: "unreachable", message, retryable: true }, timeMs);
+  recentError({ code: "unreachable", message, hint: undefined, retryable: true }, timeMs);
 
 test("keeps the newest, and one that goes on once, with its last time", () => {
   const errors = new RecentErrors();

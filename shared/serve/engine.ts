@@ -21,6 +21,13 @@ export interface NodeHead {
   readonly start: Cursor;
   /** The end of what is durable: the only bytes served lie between start and end. */
   readonly end: Cursor;
+  /** The primary's clock minus this node's, in ms; null where it is not known. Left out: 0, on the primary itself. */
+  readonly clockOffsetMs?: number | null;
+  /**
+   * On a replica: the primary's clock, Unix ms, as of which this head was all there is. Null or left out: it still is, as
+   * far as can be known.
+   */
+  readonly freshAsOfMs?: number | null;
 }
 
 /** A snapshot in the data folder. `file` and `checksumsFile` are paths; the rest is what PROTOCOL.md's headers say. */
