@@ -61,12 +61,13 @@ const WAL_LARGE_FACTOR = 8;
 /** So many ids are named in one sentence. */
 const NAMED_IDS = 3;
 
-export function healthOf(document: StatusDocument): Health {
+/** @param lateSeconds from which lag on a replica is late */
+export function healthOf(document: StatusDocument, lateSeconds: number = LATE_SECONDS): Health {
   const node = document as NodeDocument;
   const findings = [
     ...engineFindings(node),
-    ...(node.role === "primary" ? primaryFindings(node) : replicaFindings(node)),
-    ...trackedFindings(node),
+    ...(node.role === "primary" ? primaryFindings(node) : replicaFindings(node, lateSeconds)),
+    ...trackedFindings(node, lateSeconds),
     ...storageFindings(node),
   ];
   const rank: Record<Severity, number> = { error: 0, warning: 1, note: 2 };
@@ -89,15 +90,18 @@ export function compareReplicas(a: ReplicaStatus, b: ReplicaStatus): number {
   );
 }
 
-function troubleOf({ state, retention, lagSeconds }: ReplicaStatus): number {
+function troubleOf(
+  { state, retention, lagSeconds }: ReplicaStatus,
+  lateSeconds: number = LATE_SECONDS,
+): number {
   if (state === "lost" || retention === "lost") return 4;
   if (retention === "endangered") return 3;
   if (state === "inactive") return 2;
-  return isLate(lagSeconds) ? 1 : 0;
+  return isLate(lagSeconds, lateSeconds) ? 1 : 0;
 }
 
-function isLate(lagSeconds: number | null | undefined): lagSeconds is number {
-  return typeof lagSeconds === "number" && lagSeconds > LATE_SECONDS;
+function isLate(lagSeconds: number | null | undefined, lateSeconds: number): lagSeconds is number {
+  return typeof lagSeconds === "number" && lagSeconds > lateSeconds;
 }
 
 function headlineOf({ role, replicas, state }: NodeDocument, serious: readonly Finding[]): string {
@@ -175,7 +179,7 @@ function* primaryFindings({ lastError, nowMs, wal }: NodeDocument): Iterable<Fin
   }
 }
 
-function* replicaFindings(node: NodeDocument): Iterable<Finding> {
+function* replicaFindings(node: NodeDocument, lateSeconds: number): Iterable<Finding> {
   const { applier, receiver, lag, lastError, nowMs, state, source } = node;
   const blockedBy = applier?.blockedBy ?? null;
   if (blockedBy !== null) {
@@ -202,7 +206,7 @@ function* replicaFindings(node: NodeDocument): Iterable<Finding> {
         lastError?.hint ??
         `See whether ${source ?? "the source"} runs and can be reached from here; this replica tries again by itself.`,
     };
-  } else if (isLate(lag?.seconds)) {
+  } else if (isLate(lag?.seconds, lateSeconds)) {
     yield {
       severity: "warning",
       code: "late",
@@ -226,10 +230,13 @@ const BLOCKED_WAYS: Readonly<Record<string, string>> = {
   stale_epoch: "The source is an older primary than one seen before. Point the replica at the present one.",
 };
 
-/** Those that ask this node. Many with the same trouble are one finding. */
-function* trackedFindings({ replicas, nowMs }: NodeDocument): Iterable<Finding> {
+/** Of those that ask a node. Many with the same trouble are one finding. */
+export function* trackedFindings(
+  { replicas, nowMs }: Pick<StatusDocument, "replicas" | "nowMs">,
+  lateSeconds: number = LATE_SECONDS,
+): Iterable<Finding> {
   const sorted = replicas.toSorted(compareReplicas);
-  const lost = sorted.filter((replica) => troubleOf(replica) === 4);
+  const lost = sorted.filter((replica) => troubleOf(replica, lateSeconds) === 4);
   const [anyLost] = lost;
   if (anyLost !== undefined) {
     const when = lost.length === 1 && anyLost.lostAtMs !== null ? ` ${ago(anyLost.lostAtMs, nowMs)}` : "";
@@ -242,7 +249,7 @@ function* trackedFindings({ replicas, nowMs }: NodeDocument): Iterable<Finding> 
     );
   }
   // Each by itself: how much time is left is what counts.
-  for (const replica of sorted.filter((one) => troubleOf(one) === 3)) {
+  for (const replica of sorted.filter((one) => troubleOf(one, lateSeconds) === 3)) {
     yield about(
       "error",
       "replica_endangered",
@@ -251,7 +258,7 @@ function* trackedFindings({ replicas, nowMs }: NodeDocument): Iterable<Finding> 
       "Bring it back, or give it more room with --max-log-bytes; if it is gone for good: tailrace forget.",
     );
   }
-  const inactive = sorted.filter((replica) => troubleOf(replica) === 2);
+  const inactive = sorted.filter((replica) => troubleOf(replica, lateSeconds) === 2);
   const [anyInactive] = inactive;
   if (anyInactive !== undefined) {
     const since = anyInactive.inactiveSinceMs ?? anyInactive.lastSeenMs;
@@ -272,7 +279,7 @@ function* trackedFindings({ replicas, nowMs }: NodeDocument): Iterable<Finding> 
       "See whether it runs and can reach this node. If it is gone for good: tailrace forget.",
     );
   }
-  const late = sorted.filter((replica) => troubleOf(replica) === 1);
+  const late = sorted.filter((replica) => troubleOf(replica, lateSeconds) === 1);
   const [latest] = late;
   if (latest !== undefined) {
     const by = duration((latest.lagSeconds ?? 0) * 1000);
