@@ -3,14 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { TailraceError } from "../shared/errors.ts";
-import { describeSettings, readSettings } from "./configuration.ts";
-import {
-  demoSettings,
-  primarySettings,
-  replicaSettings,
-  statusSettings,
-  verifySettings,
-} from "./settings.ts";
+import { describeSettings, readConfiguration, readSettings } from "./configuration.ts";
+import { commands } from "./commands.ts";
+import { primarySettings, replicaSettings } from "./node-settings.ts";
+import { demoSettings } from "./settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tailrace-configuration-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,8 +50,8 @@ describe("where a value comes from", () => {
   });
 
   test("every flag of every command has its variable and its key", () => {
-    for (const schema of [primarySettings, replicaSettings, demoSettings, statusSettings, verifySettings]) {
-      for (const { flag, variable, description, type, placeholder } of describeSettings(schema)) {
+    for (const { settings } of commands) {
+      for (const { flag, variable, description, type, placeholder } of describeSettings(settings)) {
         expect(flag).toMatch(/^[a-z]+(-[a-z]+)*$/);
         expect(variable).toBe(`TAILRACE_${flag.toUpperCase().replaceAll("-", "_")}`);
         expect(description).not.toBe("");
@@ -110,7 +106,21 @@ describe("a wrong configuration is refused whole, with the key, the value and th
     const config = configFile('{ "prot": 4800 }');
     const error = refusal(() => readSettings(primarySettings, { config }, {}));
     expect(error.message).toBe(`unknown key "prot" in ${config}`);
-    expect(error.hint).toContain("host, insecure, data-dir, driver");
+    expect(error.hint).toMatch(
+      /^Did you mean "port"\? This command knows: host, insecure, port, data-dir, driver/,
+    );
+  });
+
+  test.each([
+    ["keepLogBytes", "keep-log-bytes"],
+    ["keep_log_byte", "keep-log-bytes"],
+    ["max-log-size", undefined],
+    ["dataDir", "data-dir"],
+    ["snapshot-keep", undefined],
+  ])("%s is near to %s", (key, near) => {
+    const config = configFile(JSON.stringify({ [key]: 1 }));
+    const hint = refusal(() => readSettings(primarySettings, { config }, {})).hint ?? "";
+    expect(/Did you mean "(.*)"\?/.exec(hint)?.[1]).toBe(near);
   });
 
   test.each(["not json", "[1]", "null", '"text"'])("a file that holds %s", (content) => {
@@ -120,8 +130,92 @@ describe("a wrong configuration is refused whole, with the key, the value and th
     );
   });
 
+  test("a file that is not JSON is not quoted: it may hold secrets", () => {
+    const config = configFile('{\n  "token": hunter2 }');
+    const { message, cause } = refusal(() => readSettings(primarySettings, { config }, {}));
+    expect(message).toMatch(/cannot be read: not JSON/);
+    expect(`${message}${String(cause)}`).not.toContain("hunter2");
+  });
+
   test("a file that is not there", () => {
     const config = join(folder, "missing.json");
     expect(refusal(() => readSettings(primarySettings, { config }, {})).message).toContain("ENOENT");
+  });
+});
+
+describe("sizes and times", () => {
+  test("with a unit or without, by flag, variable and file", () => {
+    const config = configFile('{ "keep-log-bytes": "512MiB", "keep-log-ms": 5000 }');
+    const environment = { TAILRACE_CONFIG: config, TAILRACE_HOLD_INACTIVE_MS: "10min" };
+    expect(
+      readSettings(primarySettings, { maxLogBytes: "1.5GB", walSoftLimitBytes: "1000000" }, environment),
+    ).toMatchObject({
+      keepLogBytes: 512 * 2 ** 20,
+      keepLogMs: 5_000,
+      holdInactiveMs: 600_000,
+      maxLogBytes: 1_500_000_000,
+      walSoftLimitBytes: 1_000_000,
+    });
+  });
+
+  test("no limit of the log is said by a word or by 0", () => {
+    for (const maxLogBytes of ["none", "0", 0])
+      expect(readSettings(primarySettings, { maxLogBytes }, {}).maxLogBytes).toBe(0);
+  });
+
+  test.each([
+    [{ keepLogBytes: "much" }, '--keep-log-bytes is "much": not a number of bytes, or one with a unit'],
+    [{ keepLogMs: "1 fortnight" }, '--keep-log-ms is "1 fortnight": not a number of milliseconds'],
+    [{ keepLogBytes: "-1" }, '--keep-log-bytes is "-1": less than 0 bytes'],
+    [{ maxLogBytes: "10" }, '--max-log-bytes is "10": less than 1048576 bytes'],
+    [{ segmentSizeBytes: "2GiB" }, '--segment-size-bytes is "2GiB": more than 1073741824 bytes'],
+    [{ keepSnapshots: "0" }, "--keep-snapshots is 0: Too small"],
+    [{ logLevel: "loud" }, '--log-level is "loud": Invalid option'],
+  ])("%j is refused", (flags, message) => {
+    expect(refusal(() => readSettings(primarySettings, flags, {})).message).toContain(message);
+  });
+});
+
+describe("limits that do not go together are named with their values, and the way out", () => {
+  test("a largest size below the least", () => {
+    const error = refusal(() => readSettings(primarySettings, { maxLogBytes: "512MiB" }, {}));
+    expect(error.message).toBe(
+      "--max-log-bytes is 512MiB: less than keep-log-bytes, which is 1GiB by default",
+    );
+    expect(error.hint).toBe(
+      "Raise --max-log-bytes (none: no limit), or lower --keep-log-bytes to 512MiB or less.",
+    );
+  });
+
+  test("less than two segments, one from the file and one from a variable", () => {
+    const config = configFile('{ "keep-log-bytes": 0, "max-log-bytes": 100000000 }');
+    const environment = { TAILRACE_CONFIG: config, TAILRACE_SEGMENT_SIZE_BYTES: "64MiB" };
+    const error = refusal(() => readSettings(primarySettings, {}, environment));
+    expect(error.message).toBe(
+      `"max-log-bytes" in ${config} is 100MB: less than twice TAILRACE_SEGMENT_SIZE_BYTES, which is 64MiB`,
+    );
+    expect(error.hint).toContain("raise --max-log-bytes to 128MiB or more, or lower --segment-size-bytes");
+  });
+
+  test("without a largest size anything goes", () => {
+    expect(
+      readSettings(primarySettings, { maxLogBytes: "none", keepLogBytes: "1TiB" }, {}).keepLogBytes,
+    ).toBe(2 ** 40);
+  });
+});
+
+test("of each value it is known where it is from", () => {
+  const config = configFile('{ "host": "::1", "port": 1 }');
+  const { entries, file } = readConfiguration(primarySettings, {
+    flags: { config, durability: "os" },
+    environment: { TAILRACE_PORT: "2" },
+  });
+  const origins = Object.fromEntries(entries.map(({ info, origin }) => [info.flag, origin]));
+  expect(file).toBe(config);
+  expect(origins).toMatchObject({
+    host: { kind: "file", name: `"host" in ${config}` },
+    port: { kind: "variable", name: "TAILRACE_PORT" },
+    durability: { kind: "flag", name: "--durability" },
+    "keep-log-bytes": { kind: "default", name: "default" },
   });
 });

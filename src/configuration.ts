@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
+import { FORMS, formatAmount } from "./amount.ts";
+import { nearest } from "./nearest.ts";
+import type { LimitConflict } from "./node-limits.ts";
+import type { SettingMeta } from "./setting-types.ts";
 
 /*
  * One schema a command. From it come the flags, the TAILRACE_* variables, the keys of --config FILE, and --help:
@@ -11,20 +15,46 @@ import { TailraceError } from "../shared/errors.ts";
  * A flag goes before a variable, a variable before the file, the file before the default.
  */
 
-/** Where a value came from, as the user knows it: `--port`, `TAILRACE_PORT`, `"port" in tailrace.json`. */
-type Origin = string;
+/** Where a value came from. */
+export interface Origin {
+  readonly kind: "default" | "file" | "variable" | "flag";
+  /** As the user knows it: `--port`, `TAILRACE_PORT`, `"port" in tailrace.json`, `default`. */
+  readonly name: string;
+}
 
-export interface SettingInfo {
+export interface SettingInfo extends SettingMeta {
   /** Key in the schema. */
   readonly key: string;
   /** Without dashes in front; also the key in a configuration file. */
   readonly flag: string;
   readonly variable: string;
   readonly type: "string" | "number" | "boolean";
-  readonly placeholder: string | undefined;
-  readonly description: string;
   readonly choices: readonly string[] | undefined;
   readonly defaultText: string | undefined;
+}
+
+/** One setting as it is in force. */
+export interface ConfigurationEntry {
+  readonly info: SettingInfo;
+  /** Undefined where there is none. */
+  readonly value: unknown;
+  readonly origin: Origin;
+}
+
+/** The settings of one call, and how they came about. */
+export interface Configuration<Settings> {
+  readonly settings: Settings;
+  /** In the schema's order. */
+  readonly entries: readonly ConfigurationEntry[];
+  /** Of --config or TAILRACE_CONFIG. */
+  readonly file: string | undefined;
+}
+
+/** What was given outside of the file; it does not change while a process runs. */
+export interface Given {
+  /** Of the command line, by schema key; `config` names the file. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Everything that `--help` says of a schema's settings. */
@@ -33,83 +63,138 @@ export function describeSettings(schema: z.ZodType): readonly SettingInfo[] {
   return Object.entries(properties).map(([key, property]) => {
     const {
       type,
-      description = "",
       default: fallback,
       enum: choices,
-      placeholder: name,
-    } = property as {
-      type?: string;
-      description?: string;
+      description = "",
+      placeholder,
+      unit,
+      none,
+      preset = fallback,
+      isReloadable = false,
+    } = property as Omit<Partial<SettingMeta>, "preset"> & {
+      preset?: unknown;
+      type?: string | string[];
       default?: unknown;
       enum?: string[];
-      placeholder?: string;
     };
     const flag = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const facts: SettingMeta = {
+      description,
+      isReloadable,
+      ...(placeholder === undefined ? {} : { placeholder }),
+      ...(unit === undefined ? {} : { unit }),
+      ...(none === undefined ? {} : { none }),
+    };
     return {
+      ...facts,
       key,
       flag,
       variable: `TAILRACE_${flag.replaceAll("-", "_").toUpperCase()}`,
       type: type === "boolean" ? "boolean" : type === "integer" || type === "number" ? "number" : "string",
-      placeholder: name,
-      description,
       choices,
-      defaultText:
-        fallback === undefined || fallback === false
-          ? undefined
-          : JSON.stringify(fallback).replaceAll('"', ""),
+      defaultText: preset === undefined || preset === false ? undefined : valueText(facts, preset),
     };
   });
+}
+
+/** A value as it could be given: `10GiB`, `24h`, `none`, `commit`; `–` where there is none. */
+export function valueText({ unit, none }: Pick<SettingMeta, "unit" | "none">, value: unknown): string {
+  if (value === undefined) return "–";
+  if (value === 0 && none !== undefined) return none;
+  if (unit !== undefined && typeof value === "number") return formatAmount(value, unit);
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** As in {@link readConfiguration}, of which it is the first part. */
+export function readSettings<Settings>(
+  schema: z.ZodType<Settings>,
+  flags: Given["flags"],
+  environment: Given["environment"],
+): Settings {
+  return readConfiguration(schema, { flags, environment }).settings;
 }
 
 /**
  * The settings of one call, from its flags, the environment and a configuration file.
  *
- * @param flags what was given on the command line, by schema key; `config` names the file
  * @throws invalid_configuration naming the key, the value and the way out; nothing is taken from a wrong configuration
  */
-export function readSettings<Settings>(
+export function readConfiguration<Settings>(
   schema: z.ZodType<Settings>,
-  flags: Readonly<Record<string, unknown>>,
-  environment: Readonly<Record<string, string | undefined>>,
-): Settings {
+  { flags, environment }: Given,
+): Configuration<Settings> {
   const infos = describeSettings(schema);
-  const values: Record<string, unknown> = {};
-  const origins: Record<string, Origin> = {};
-  const take = (info: SettingInfo, value: unknown, origin: Origin): void => {
-    values[info.key] = value;
-    origins[info.key] = origin;
-  };
+  const given = new Map<string, { readonly value: unknown; readonly origin: Origin }>();
 
   const file = flags["config"] ?? environment["TAILRACE_CONFIG"];
-  if (typeof file === "string" && file !== "") {
+  const hasFile = typeof file === "string" && file !== "";
+  if (hasFile) {
     for (const [key, value] of Object.entries(readConfigurationFile(file))) {
       const info = infos.find(({ flag }) => flag === key);
-      if (info === undefined) {
-        throw new TailraceError("invalid_configuration", `unknown key ${JSON.stringify(key)} in ${file}`, {
-          hint: `This command knows: ${infos.map(({ flag }) => flag).join(", ")}.`,
-        });
-      }
-      take(info, value, `${JSON.stringify(key)} in ${file}`);
+      if (info === undefined) throw unknownKey(key, file, infos);
+      given.set(info.key, { value, origin: { kind: "file", name: `${JSON.stringify(key)} in ${file}` } });
     }
   }
   for (const info of infos) {
     const text = environment[info.variable];
-    if (text !== undefined && text !== "") take(info, fromText(info, text), info.variable);
+    if (text !== undefined && text !== "")
+      given.set(info.key, { value: fromText(info, text), origin: { kind: "variable", name: info.variable } });
   }
   for (const info of infos) {
-    const given = flags[info.key];
-    if (given !== undefined) take(info, fromText(info, given), `--${info.flag}`);
+    const value = flags[info.key];
+    if (value !== undefined)
+      given.set(info.key, { value: fromText(info, value), origin: { kind: "flag", name: `--${info.flag}` } });
   }
 
-  const result = schema.safeParse(values);
-  if (result.success) return result.data;
+  const result = schema.safeParse(Object.fromEntries([...given].map(([key, { value }]) => [key, value])));
+  const originOf = (key: string): Origin => given.get(key)?.origin ?? { kind: "default", name: "default" };
+  if (result.success) {
+    const values = result.data as Readonly<Record<string, unknown>>;
+    return {
+      settings: result.data,
+      entries: infos.map((info) => ({ info, value: values[info.key], origin: originOf(info.key) })),
+      file: hasFile ? file : undefined,
+    };
+  }
   const [issue] = result.error.issues;
   const key = String(issue?.path[0]);
   const info = infos.find((candidate) => candidate.key === key);
+  const { conflict } = (issue?.code === "custom" ? (issue.params ?? {}) : {}) as { conflict?: LimitConflict };
+  if (conflict !== undefined) throw conflictError(conflict, infos, given);
   throw new TailraceError(
     "invalid_configuration",
-    `${origins[key] ?? key} is ${JSON.stringify(values[key])}: ${issue?.message ?? "not usable"}`,
+    `${given.get(key)?.origin.name ?? key} is ${JSON.stringify(given.get(key)?.value)}: ${issue?.message ?? "not usable"}`,
     { hint: info === undefined ? "See --help." : wayOut(info) },
+  );
+}
+
+function unknownKey(key: string, file: string, infos: readonly SettingInfo[]): TailraceError {
+  const flags = infos.map(({ flag }) => flag);
+  // The library's names are the keys of the schema.
+  const near = infos.find((info) => info.key === key)?.flag ?? nearest(key, flags);
+  const suggestion = near === undefined ? "" : `Did you mean ${JSON.stringify(near)}? `;
+  return new TailraceError("invalid_configuration", `unknown key ${JSON.stringify(key)} in ${file}`, {
+    hint: `${suggestion}This command knows: ${flags.join(", ")}.`,
+  });
+}
+
+function conflictError(
+  { key, other, relation, wayOut: way }: LimitConflict,
+  infos: readonly SettingInfo[],
+  given: ReadonlyMap<string, { readonly value: unknown; readonly origin: Origin }>,
+): TailraceError {
+  const infoOf = (name: string): SettingInfo | undefined => infos.find((info) => info.key === name);
+  const nameOf = (name: string): string => given.get(name)?.origin.name ?? infoOf(name)?.flag ?? name;
+  const valueOf = (name: string): string => {
+    const found = given.get(name);
+    if (found === undefined) return `${infoOf(name)?.defaultText ?? "–"} by default`;
+    return typeof found.value === "string" ? found.value : valueText(infoOf(name) ?? {}, found.value);
+  };
+  const flagOf = (name: string): string => `--${infoOf(name)?.flag ?? name}`;
+  return new TailraceError(
+    "invalid_configuration",
+    `${nameOf(key)} is ${valueOf(key)}: ${relation} ${nameOf(other)}, which is ${valueOf(other)}`,
+    { hint: way(flagOf) },
   );
 }
 
@@ -118,8 +203,10 @@ function readConfigurationFile(file: string): object {
   try {
     document = JSON.parse(readFileSync(file, "utf8"));
   } catch (cause) {
-    throw new TailraceError("invalid_configuration", `--config ${file} cannot be read: ${String(cause)}`, {
-      cause,
+    // What JSON.parse says quotes the file, which may hold secrets.
+    const [place] = /\(line \d+ column \d+\)/.exec(String(cause)) ?? [""];
+    const why = cause instanceof SyntaxError ? `not JSON ${place}`.trimEnd() : String(cause);
+    throw new TailraceError("invalid_configuration", `--config ${file} cannot be read: ${why}`, {
       hint: 'The file holds one JSON object whose keys are flags without dashes in front: { "port": 4800 }.',
     });
   }
@@ -138,8 +225,9 @@ function fromText({ type }: SettingInfo, value: unknown): unknown {
   return value;
 }
 
-function wayOut({ flag, placeholder: name, choices, description, type, defaultText }: SettingInfo): string {
-  const usage = type === "boolean" ? `--${flag}` : `--${flag} ${name ?? "VALUE"}`;
+function wayOut({ flag, placeholder, choices, description, type, unit, defaultText }: SettingInfo): string {
+  const usage = type === "boolean" ? `--${flag}` : `--${flag} ${placeholder ?? "VALUE"}`;
   const allowed = choices === undefined ? "" : ` One of: ${choices.join(", ")}.`;
-  return `${usage}: ${description}.${allowed}${defaultText === undefined ? "" : ` Default: ${defaultText}.`}`;
+  const form = unit === undefined ? "" : ` Give ${FORMS[unit]}.`;
+  return `${usage}: ${description}.${allowed}${form}${defaultText === undefined ? "" : ` Default: ${defaultText}.`}`;
 }

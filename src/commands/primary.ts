@@ -2,8 +2,8 @@ import { EXIT_DONE } from "../exit-code.ts";
 import type { Call, Command } from "../command.ts";
 import { operand } from "../command.ts";
 import { startNode, stopOrFailure } from "../node.ts";
-import { primarySettings } from "../settings.ts";
-import type { PrimarySettings } from "../settings.ts";
+import { primarySettings } from "../node-settings.ts";
+import type { PrimarySettings } from "../node-settings.ts";
 import { startCapture } from "../../primary/capture-thread.ts";
 
 export const primaryCommand: Command<PrimarySettings> = {

@@ -5,8 +5,8 @@ import { operand } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
 import { startNode, stopOrFailure } from "../node.ts";
 import { parseNodeUrl } from "../node-client.ts";
-import { replicaSettings } from "../settings.ts";
-import type { ReplicaSettings } from "../settings.ts";
+import { replicaSettings } from "../node-settings.ts";
+import type { ReplicaSettings } from "../node-settings.ts";
 
 export const replicaCommand: Command<ReplicaSettings> = {
   name: "replica",

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { FORMS, parseAmount } from "./amount.ts";
+import type { Unit } from "./amount.ts";
+
+/*
+ * The kinds of settings that more than one command has. What stands in `meta` is read by configuration.ts.
+ */
+
+/** What configuration.ts reads of a setting beside its type. */
+export interface SettingMeta {
+  readonly placeholder?: string;
+  readonly description: string;
+  readonly unit?: Unit;
+  /** The word that stands for "no limit": the value is 0 then. */
+  readonly none?: string;
+  /** The default, of what is read from text: zod does not tell it there. */
+  readonly preset?: number;
+  /** SIGHUP takes a new value over; any other setting waits for a restart. */
+  readonly isReloadable?: boolean;
+}
+
+/** For `.meta()`, so that a wrong key is seen. */
+export function described(meta: SettingMeta): SettingMeta & Record<string, unknown> {
+  return { ...meta };
+}
+
+/** A size or a time with its default. */
+export function amountSetting(
+  type: z.ZodType<number, number | string>,
+  preset: number,
+  meta: SettingMeta,
+): z.ZodType<number> {
+  return type.default(preset).meta(described({ ...meta, preset }));
+}
+
+export interface AmountOptions {
+  readonly min?: number;
+  readonly max?: number;
+  readonly none?: string;
+}
+
+/** A size: a number of bytes, or text such as `512MiB`. */
+export function bytes(options: AmountOptions = {}): z.ZodType<number, number | string> {
+  return amount("bytes", options);
+}
+
+/** A length of time: a number of milliseconds, or text such as `24h`. */
+export function milliseconds(options: AmountOptions = {}): z.ZodType<number, number | string> {
+  return amount("ms", options);
+}
+
+function amount(
+  unit: Unit,
+  { min = 0, max = Number.MAX_SAFE_INTEGER, none }: AmountOptions,
+): z.ZodType<number, number | string> {
+  const what = `not ${FORMS[unit]}`;
+  return z
+    .union([z.number(), z.string()], { error: what })
+    .transform((value, context) => {
+      const number = typeof value === "number" ? value : value.trim() === none ? 0 : parseAmount(value, unit);
+      if (number !== undefined) return number;
+      context.addIssue({ code: "custom", message: what });
+      return z.NEVER;
+    })
+    .pipe(
+      z
+        .int({ error: "not a whole number, or too large" })
+        .max(max, { error: `more than ${max} ${unit}` })
+        .refine((value) => value >= min || (none !== undefined && value === 0), {
+          error: `less than ${min} ${unit}`,
+        }),
+    );
+}
