@@ -254,8 +254,13 @@ function startFile(folder: string): string {
   return join(folder, "start.json");
 }
 
-/** @returns undefined where no copy was ever begun, or its beginning was interrupted */
-function readStart(folder: string): Cursor | undefined {
+/**
+ * The first byte of a copy. Changes nothing.
+ *
+ * @returns undefined where no copy was ever begun, or its beginning was interrupted
+ * @throws damaged
+ */
+export function readStart(folder: string): Cursor | undefined {
   if (!existsSync(startFile(folder))) return undefined;
   try {
     const { segment, offset } = startSchema.parse(JSON.parse(readFileSync(startFile(folder), "utf8")));

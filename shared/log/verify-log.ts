@@ -20,6 +20,9 @@ export interface VerifiedLog {
   readonly tornBytes: number;
 }
 
+/** Told of each state that is proven on the way: after a segment's header, and after each record. */
+export type OnProven = (at: Cursor, chain: LogChain) => void;
+
 /**
  * Reads the whole log and proves it: every header, every checksum, every step from one record to the next.
  *
@@ -29,7 +32,12 @@ export interface VerifiedLog {
  * @param segments their numbers, ascending; at least one
  * @throws DamagedLogError; unknown_version
  */
-export function verifyLog(folder: string, segments: readonly number[], logId: string): VerifiedLog {
+export function verifyLog(
+  folder: string,
+  segments: readonly number[],
+  logId: string,
+  onProven: OnProven = () => {},
+): VerifiedLog {
   const first = segments[0]!;
   const newest = segments.at(-1)!;
   segments.forEach((segment, index) => {
@@ -51,6 +59,7 @@ export function verifyLog(folder: string, segments: readonly number[], logId: st
           : `it belongs to log ${header.logId}, not ${logId}`;
       if (what !== undefined) throw new DamagedLogError({ segment: header.segment, offset: 0 }, what);
       recordEnd = { segment: header.segment, offset: SEGMENT_HEADER_BYTES };
+      onProven(recordEnd, chain);
     },
   });
   try {
@@ -60,7 +69,9 @@ export function verifyLog(folder: string, segments: readonly number[], logId: st
       const what = chain.refuses(placed.fragment);
       if (what !== undefined) throw new DamagedLogError(placed.start, what);
       chain.take(placed.fragment);
-      if (chain.openFragments === 0) recordEnd = placed.end;
+      if (chain.openFragments > 0) continue;
+      recordEnd = placed.end;
+      onProven(recordEnd, chain);
     }
   } catch (error) {
     if (!isTornTail(error, folder, newest, chain.head.txid + 1)) throw error;

@@ -147,8 +147,18 @@ function metadataPath(folder: string, generation: number): string {
   return join(folder, `${String(generation).padStart(8, "0")}.json`);
 }
 
-/** @returns undefined unless metadata, image and checksums are all there and of the right size */
 function readWhole(folder: string, generation: number): SnapshotInfo | undefined {
+  const found = examineGeneration(folder, generation);
+  return typeof found === "string" ? undefined : found;
+}
+
+/**
+ * Looks at the files of a generation, and changes nothing. Their content is not read but for the metadata.
+ *
+ * @returns why it is not whole, where metadata, image and checksums are not all there and of the right size
+ * @throws unknown_version when a later Tailrace wrote it; the file system's own error
+ */
+export function examineGeneration(folder: string, generation: number): SnapshotInfo | string {
   const path = metadataPath(folder, generation);
   const document = readJson(path);
   const version = (document as { formatVersion?: unknown } | null | undefined)?.formatVersion;
@@ -159,14 +169,23 @@ function readWhole(folder: string, generation: number): SnapshotInfo | undefined
       { hint: "Use the version of Tailrace that wrote it, or delete that snapshot." },
     );
   }
+  if (document === undefined) return "there is no metadata: it was never finished, or is being deleted";
   const parsed = metadata.safeParse(document);
-  if (!parsed.success || parsed.data.generation !== generation) return undefined;
+  if (!parsed.success || parsed.data.generation !== generation) return "its metadata makes no sense";
   const { formatVersion: _, ...snapshot } = parsed.data;
   const paths = pathsOf(folder, generation);
-  const isWhole =
-    statSync(paths.file, { throwIfNoEntry: false })?.size === snapshot.pageCount * snapshot.pageSizeBytes &&
-    statSync(paths.checksumsFile, { throwIfNoEntry: false })?.size === snapshot.pageCount * PAGE_HASH_BYTES;
-  return isWhole ? { ...snapshot, ...paths } : undefined;
+  const imageBytes = snapshot.pageCount * snapshot.pageSizeBytes;
+  const sumsBytes = snapshot.pageCount * PAGE_HASH_BYTES;
+  return (
+    wrongSize(paths.file, "the image", imageBytes) ??
+    wrongSize(paths.checksumsFile, "the list of page checksums", sumsBytes) ?? { ...snapshot, ...paths }
+  );
+}
+
+function wrongSize(path: string, what: string, expectedBytes: number): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return `${what} is missing`;
+  return stats.size === expectedBytes ? undefined : `${what} has ${stats.size} bytes, not ${expectedBytes}`;
 }
 
 /** @returns undefined where there is no such file, or no JSON in it; a failing disk is no reason to delete a snapshot */
