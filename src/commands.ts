@@ -1,6 +1,8 @@
 import type { Command } from "./command.ts";
+import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { primaryCommand } from "./commands/primary.ts";
+import { repairCommand } from "./commands/repair.ts";
 import { replicaCommand } from "./commands/replica.ts";
 import { statusCommand } from "./commands/status.ts";
 import { verifyCommand } from "./commands/verify.ts";
@@ -12,4 +14,6 @@ export const commands: readonly Command[] = [
   demoCommand,
   statusCommand,
   verifyCommand,
+  checkCommand,
+  repairCommand,
 ];

@@ -1,19 +1,17 @@
 import { z } from "zod";
-import { amountSetting, milliseconds } from "./setting-types.ts";
 
 /*
- * What each command can be told; node-settings.ts has those of the serving nodes. configuration.ts turns these schemas
- * into flags, variables, keys of a file, and help.
+ * What each command can be told; node-settings.ts has those of the serving nodes, ask-settings.ts those of the commands
+ * that ask one. configuration.ts turns these schemas into flags, variables, keys of a file, and help.
  */
 
-export interface StatusSettings {
-  readonly timeoutMs: number;
+export interface CheckSettings {
+  readonly deep: boolean;
   readonly json: boolean;
 }
 
-export interface VerifySettings {
-  readonly timeoutMs: number;
-  readonly json: boolean;
+export interface RepairSettings extends CheckSettings {
+  readonly yes: boolean;
 }
 
 export interface DemoSettings {
@@ -34,24 +32,6 @@ export const json: z.ZodType<boolean> = z
   .boolean()
   .default(false)
   .meta({ description: "machine-readable output: JSON with raw numbers, units in the names" });
-
-export const statusSettings: z.ZodType<StatusSettings> = z.strictObject({
-  timeoutMs: amountSetting(milliseconds({ min: 1, max: 3_600_000 }), 5_000, {
-    placeholder: "TIME",
-    unit: "ms",
-    description: "how long to wait for an answer",
-  }),
-  json,
-});
-
-export const verifySettings: z.ZodType<VerifySettings> = z.strictObject({
-  timeoutMs: amountSetting(milliseconds({ min: 1, max: 3_600_000 }), 30_000, {
-    placeholder: "TIME",
-    unit: "ms",
-    description: "how long to wait until both nodes have been seen at one txid",
-  }),
-  json,
-});
 
 export const demoSettings: z.ZodType<DemoSettings> = z.strictObject({
   replicas: z.int().min(1).max(16).default(2).meta(placeholder("N", "number of replicas")),
@@ -75,4 +55,19 @@ export const demoSettings: z.ZodType<DemoSettings> = z.strictObject({
     .optional()
     .meta(placeholder("FILE", "start from a copy of this database; the file itself is only read")),
   json,
+});
+
+const offline = {
+  deep: z
+    .boolean()
+    .default(false)
+    .meta({ description: "also read every snapshot: its image, sha256 and page checksums" }),
+  json,
+};
+
+export const checkSettings: z.ZodType<CheckSettings> = z.strictObject(offline);
+
+export const repairSettings: z.ZodType<RepairSettings> = z.strictObject({
+  yes: z.boolean().default(false).meta({ description: "do it without asking" }),
+  ...offline,
 });

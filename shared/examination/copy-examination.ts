@@ -1,0 +1,122 @@
+import { statSync } from "node:fs";
+import { basename } from "node:path";
+import { FragmentReader } from "../log/fragment-reader.ts";
+import { DamagedLogError } from "../log/damaged-log-error.ts";
+import { LogChain } from "../log/log-chain.ts";
+import { readStart } from "../log/log-copy.ts";
+import { listSegments, segmentPath } from "../log/segment-files.ts";
+import type { Cursor } from "../units.ts";
+import type { Findings } from "./finding.ts";
+import { damageIn, shortened } from "./log-examination.ts";
+import type { LogExamination } from "./log-examination.ts";
+import type { StateClaims } from "./state-claims.ts";
+
+const ADVICE = "The replica mends it by itself: start it. What it needs of this it fetches again.";
+
+/**
+ * Reads a replica's copy of the log. It may begin within a segment, and end anywhere.
+ *
+ * @param pageSizeBytes as the position says
+ * @returns undefined where there is no copy
+ * @throws unknown_version; the file system's own error
+ */
+export function examineCopy(
+  folder: string,
+  logId: string | undefined,
+  claims: StateClaims,
+  findings: Findings,
+  onProgress: (doneBytes: number, totalBytes: number) => void,
+): LogExamination | undefined {
+  let start: Cursor | undefined;
+  try {
+    start = readStart(folder);
+  } catch (error) {
+    findings.add("damaged", "log/start.json", damageIn(error), { advice: ADVICE });
+    return undefined;
+  }
+  if (start === undefined) return undefined;
+  const { segment: first } = start;
+  const segments = listSegments(folder)
+    .filter((segment) => segment >= first)
+    .map((segment) => ({ segment, sizeBytes: statSync(segmentPath(folder, segment)).size }));
+  const totalBytes = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const gap = segments.findIndex(({ segment }, index) => segment !== first + index);
+  const adjacent = gap === -1 ? segments : segments.slice(0, gap);
+  const newest = adjacent.at(-1);
+  let at = start;
+  if (segments[0]?.segment !== first) {
+    damaged(findings, { segment: first, offset: 0 }, "the file is missing");
+    return undefined;
+  }
+  let chain: LogChain | undefined;
+  const reader = new FragmentReader({
+    folder,
+    start,
+    end: () => ({ segment: newest!.segment, offset: newest!.sizeBytes }),
+    onSegment: (header) => {
+      const base = { txid: header.firstTxid - 1, checksum: header.checksumBefore };
+      chain ??= chainFrom(header.pageSizeBytes, {
+        ...base,
+        pageCount: header.pageCountBefore,
+        epoch: header.epoch,
+      });
+      const isOther = logId !== undefined && header.logId !== logId;
+      const what = isOther ? `it belongs to log ${header.logId}, not ${logId}` : chain.refusesSegment(header);
+      if (what !== undefined) throw new DamagedLogError({ segment: header.segment, offset: 0 }, what);
+      at = reader.position;
+      claims.proven(at, chain.head);
+    },
+  });
+  let doneBytes = 0;
+  try {
+    for (let placed = reader.next(); placed !== undefined; placed = reader.next()) {
+      const { fragment } = placed;
+      const base = { txid: fragment.txid - 1, checksum: fragment.checksumBefore };
+      if (chain === undefined) {
+        chain = chainFrom(fragment.pageSizeBytes, { ...base, pageCount: 0, epoch: 0 });
+        claims.proven(placed.start, chain.head);
+      }
+      const what = chain.refuses(fragment);
+      if (what !== undefined) throw new DamagedLogError(placed.start, what);
+      chain.take(fragment);
+      if (chain.openFragments === 0) {
+        at = placed.end;
+        claims.proven(at, chain.head);
+      }
+      onProgress((doneBytes += fragment.lengthBytes), totalBytes);
+    }
+    if (gap !== -1) damaged(findings, { segment: first + gap, offset: 0 }, "the file is missing");
+  } catch (error) {
+    if (!(error instanceof DamagedLogError)) throw error;
+    damaged(findings, error.at, shortened(error.message));
+  } finally {
+    reader.close();
+  }
+  // An empty copy vouches for the place where it begins, whatever the state there is.
+  return {
+    segments,
+    sizeBytes: totalBytes,
+    start,
+    end: at,
+    baseTxid: 0,
+    head: chain?.head ?? null,
+    tornBytes: newest!.segment === at.segment ? newest!.sizeBytes - at.offset : 0,
+    damage: null,
+  };
+}
+
+function damaged(findings: Findings, { segment, offset }: Cursor, text: string): void {
+  findings.add("damaged", `log/${basename(segmentPath("", segment))}`, text, { offset, advice: ADVICE });
+}
+
+function chainFrom(
+  pageSizeBytes: number,
+  state: {
+    readonly txid: number;
+    readonly checksum: bigint;
+    readonly pageCount: number;
+    readonly epoch: number;
+  },
+): LogChain {
+  return new LogChain(pageSizeBytes, { ...state, commitTimeMs: null, source: undefined });
+}

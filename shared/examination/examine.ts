@@ -1,0 +1,477 @@
+import { readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { TailraceError } from "../errors.ts";
+import { decodePosition } from "../format/position.ts";
+import type { Position } from "../format/position.ts";
+import { count, size } from "../human.ts";
+import { listSegments, segmentPath } from "../log/segment-files.ts";
+import { readMeta } from "../storage/meta-file.ts";
+import type { Meta } from "../storage/meta-file.ts";
+import { onStorage } from "../storage/storage-error.ts";
+import { hex64 } from "../units.ts";
+import type { Cursor, Txid } from "../units.ts";
+import { examineCopy } from "./copy-examination.ts";
+import { Findings } from "./finding.ts";
+import type { Finding } from "./finding.ts";
+import { examineNames } from "./folder-names.ts";
+import { damageIn, examineLog } from "./log-examination.ts";
+import type { LogExamination } from "./log-examination.ts";
+import { kindOf, readDocument } from "./offline-folder.ts";
+import { examineSnapshots, readSnapshot } from "./snapshot-examination.ts";
+import type { FoundGeneration } from "./snapshot-examination.ts";
+import { StateClaims } from "./state-claims.ts";
+import type { ClaimVerdict, StateClaim } from "./state-claims.ts";
+import { examineTable } from "./table-examination.ts";
+import type { TableExamination } from "./table-examination.ts";
+
+export interface ExamineOptions {
+  /** A data folder, held by the caller. */
+  readonly folder: string;
+  /** Whether the images of snapshots are read too. */
+  readonly isDeep: boolean;
+  readonly onProgress: (what: string, doneBytes: number, totalBytes: number) => void;
+}
+
+export interface ExaminedGeneration extends FoundGeneration {
+  /** What the log says of its place; null where it is not whole, of another log, or nothing could be compared. */
+  readonly verdict: ClaimVerdict | null;
+  /** Its files are not what they should be. */
+  readonly isDamaged: boolean;
+}
+
+/** All that was found in a data folder. */
+export interface Examination {
+  readonly folder: string;
+  readonly role: "primary" | "replica";
+  readonly meta: Meta | null;
+  readonly log: LogExamination | null;
+  readonly generations: readonly ExaminedGeneration[];
+  /** Of snapshot images, which only a deep examination reads. */
+  readonly unreadBytes: number;
+  readonly table: (TableExamination & { readonly verdict: ClaimVerdict | null }) | null;
+  /** Files that are of no use and are made anew by a start: what is wrong with each. */
+  readonly useless: readonly { readonly file: string; readonly why: string }[];
+  readonly findings: readonly Finding[];
+}
+
+const MADE_ANEW = "The next start makes it anew, from the database or from a snapshot.";
+
+/**
+ * Reads a whole data folder, in bounded memory, and writes nothing.
+ *
+ * @throws unknown_version when a later Tailrace wrote any of it; storage_failed
+ */
+export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examination {
+  const [metaPart, logPart, snapshotPart, tablePart, placePart, namePart] = [0, 1, 2, 3, 4, 5].map(
+    () => new Findings(),
+  ) as [Findings, Findings, Findings, Findings, Findings, Findings];
+  const useless: { file: string; why: string }[] = [];
+  examineNames(folder, namePart);
+
+  const meta = examineMeta(folder, metaPart);
+  const role = meta?.role ?? (isReplicas(folder) ? "replica" : "primary");
+  const logFolder = join(folder, "log");
+  const segments =
+    kindOf(logFolder) === "folder" ? onStorage("list", logFolder, () => listSegments(logFolder)) : [];
+  const logId = meta?.logId;
+
+  const found = examineSnapshots(join(folder, "snapshots"), snapshotPart);
+  const table = openTable(folder, tablePart, useless, meta !== null);
+  const position = role === "replica" ? examinePosition(folder, placePart) : undefined;
+
+  const claims: StateClaim[] = [];
+  const claimOf = new Map<object, StateClaim>();
+  const claim = (of: object, made: StateClaim): void => {
+    claims.push(made);
+    claimOf.set(of, made);
+  };
+  for (const generation of found) {
+    const { info } = generation;
+    if (info === undefined || info.logId !== logId) continue;
+    const checksum = BigInt(`0x${info.databaseChecksum}`);
+    claim(generation, {
+      file: `snapshots/${basename(info.file)}`,
+      cursor: info.cursor,
+      txid: info.txid,
+      checksum,
+    });
+  }
+  if (table !== null) claim(table, { file: "pages.sum", ...table.mark });
+  if (position?.phase === "following") claim(position, { file: "position", ...position.applied });
+
+  const comparing = new StateClaims(claims);
+  const onLogBytes = (done: number, total: number): void => onProgress("log", done, total);
+  const log = onStorage("read", logFolder, () => {
+    if (role === "replica")
+      return kindOf(logFolder) === "folder"
+        ? examineCopy(logFolder, logId, comparing, logPart, onLogBytes)
+        : undefined;
+    if (segments.length === 0 || logId === undefined) return undefined;
+    return examineLog({
+      folder: logFolder,
+      segments,
+      logId,
+      claims: comparing,
+      findings: logPart,
+      onProgress: onLogBytes,
+    });
+  });
+  if (role === "primary") tellLog(log, segments.length, meta, logPart);
+  else tellCopy(log, logPart);
+
+  const verdicts = new Map(
+    log === undefined ? [] : comparing.judge(log.start, log.end).map((made) => [made.claim, made.verdict]),
+  );
+  const verdictOf = (of: object): ClaimVerdict | null => verdicts.get(claimOf.get(of)!) ?? null;
+
+  const generations = found.map((generation): ExaminedGeneration => {
+    const verdict = verdictOf(generation);
+    const wrong =
+      isDeep && generation.info !== undefined ? readWithProgress(generation, onProgress) : undefined;
+    if (wrong !== undefined)
+      snapshotPart.add("damaged", wrong.file, wrong.text, {
+        ...(wrong.offset === null ? {} : { offset: wrong.offset }),
+        advice: "Let tailrace repair move the snapshot aside; another is made when one is needed.",
+      });
+    else tellGeneration(generation, verdict, log, logId, isDeep, snapshotPart);
+    return { ...generation, verdict, isDamaged: generation.info === undefined || wrong !== undefined };
+  });
+  const unread = isDeep ? [] : found.flatMap(({ info }) => (info === undefined ? [] : [info]));
+  const unreadBytes = unread.reduce(
+    (sum, { pageCount, pageSizeBytes }) => sum + pageCount * pageSizeBytes,
+    0,
+  );
+
+  if (table !== null) tellTable(table, verdictOf(table), log, role, tablePart, useless);
+  if (position !== undefined) tellPosition(position, verdictOf(position), placePart);
+  if (role === "primary") examineCleanClose(folder, log, logId, placePart, useless);
+  examineReplicas(folder, placePart, useless);
+
+  const parts = [metaPart, logPart, snapshotPart, tablePart, placePart, namePart];
+  return {
+    folder,
+    role,
+    meta,
+    log: log ?? null,
+    generations,
+    unreadBytes,
+    table: table === null ? null : { ...table, verdict: verdictOf(table) },
+    useless,
+    findings: parts.flatMap(({ list }) => list),
+  };
+}
+
+function isReplicas(folder: string): boolean {
+  return [join(folder, "position"), join(folder, "log", "start.json")].some(
+    (path) => kindOf(path) === "file",
+  );
+}
+
+function examineMeta(folder: string, findings: Findings): Meta | null {
+  const file = "meta.json";
+  const advice = "Restore it from a backup, or move the data folder away: a start then begins a new log.";
+  if (kindOf(join(folder, file)) === "other") return null;
+  try {
+    readDocument(join(folder, file));
+    const meta = readMeta(join(folder, file));
+    if (meta === undefined) {
+      findings.add("damaged", file, "it is missing: a start would begin a new log", { advice });
+      return null;
+    }
+    const history =
+      meta.logId === undefined ? "of no log yet" : `log ${meta.logId}, epoch ${meta.epoch ?? 0}`;
+    const who = meta.role === "replica" ? `replica ${meta.replicaId}` : "primary";
+    findings.add("ok", file, `${who}, ${history}`);
+    return meta;
+  } catch (error) {
+    findings.add("damaged", file, damageIn(error).replace(`${join(folder, file)} `, "it "), { advice });
+    return null;
+  }
+}
+
+function tellLog(
+  log: LogExamination | undefined,
+  segmentCount: number,
+  meta: Meta | null,
+  findings: Findings,
+): void {
+  if (log === undefined) {
+    if (meta === null && segmentCount > 0)
+      findings.add(
+        "note",
+        "log",
+        `${segmentCount} segments were not read: meta.json does not say of which log`,
+      );
+    else if (meta !== null)
+      findings.add("damaged", "log", "there is no segment", {
+        advice: "A start begins a new log; replicas compare pages and go on.",
+      });
+    return;
+  }
+  const { damage, tornBytes, end, head } = log;
+  if (head !== null && meta?.pageSizeBytes !== undefined && damage === null) tellGood(log, findings);
+  if (damage !== null) {
+    const kept =
+      head === null
+        ? "nothing before it can be kept"
+        : `transactions ${span(log.baseTxid + 1, head.txid)} before it are good`;
+    findings.list.unshift({
+      severity: "damaged",
+      file: fileOf(damage.at),
+      offset: damage.at.offset,
+      text: `${damage.what}; ${kept}`,
+      advice:
+        head === null
+          ? "A start begins a new log; replicas compare pages and go on."
+          : "tailrace repair cuts the log there, after saying what goes. A start without it begins a new log.",
+    });
+  }
+  if (tornBytes > 0)
+    findings.add(
+      "torn_tail",
+      fileOf(end),
+      `its last ${count(tornBytes)} bytes are of a record that was never finished`,
+      {
+        offset: end.offset,
+        advice: "The next start cuts them by itself, and captures that commit again.",
+      },
+    );
+}
+
+function tellCopy(log: LogExamination | undefined, findings: Findings): void {
+  if (log === undefined) {
+    if (findings.list.length === 0) findings.add("note", "log", "there is no copy of the log yet");
+    return;
+  }
+  if (findings.list.length === 0) tellGood(log, findings);
+  if (log.tornBytes > 0 && findings.list.every(({ severity }) => severity !== "damaged"))
+    findings.add(
+      "note",
+      fileOf(log.end),
+      `its last ${count(log.tornBytes)} bytes are of a record that is not all here yet`,
+      {
+        offset: log.end.offset,
+      },
+    );
+}
+
+function tellGood({ segments, sizeBytes, baseTxid, head }: LogExamination, findings: Findings): void {
+  const files = segments.length === 1 ? "1 segment" : `${count(segments.length)} segments`;
+  const content =
+    head === null || head.commitTimeMs === null
+      ? "no transaction"
+      : `${baseTxid > 0 ? `transactions ${span(baseTxid + 1, head.txid)}` : `up to transaction ${head.txid}`}, database checksum ${hex64(head.checksum)}`;
+  findings.add("ok", "log", `${files}, ${size(sizeBytes)}: ${content}`);
+}
+
+/** `1 to 60` */
+export function span(from: Txid, to: Txid): string {
+  return from >= to ? String(to) : `${from} to ${to}`;
+}
+
+function fileOf({ segment }: Cursor): string {
+  return `log/${basename(segmentPath("", segment))}`;
+}
+
+function tellGeneration(
+  { generation, info }: FoundGeneration,
+  verdict: ClaimVerdict | null,
+  log: LogExamination | undefined,
+  logId: string | undefined,
+  isDeep: boolean,
+  findings: Findings,
+): void {
+  if (info === undefined) return;
+  const file = `snapshots/${basename(info.file)}`;
+  const what = `generation ${generation}, transaction ${info.txid}, ${size(info.pageCount * info.pageSizeBytes)}`;
+  if (info.logId !== logId) {
+    findings.add("note", file, `${what}: of another log, ${info.logId}`, {
+      advice: "It is removed when a newer one is there.",
+    });
+  } else if (verdict === "beyond" && log?.damage !== null) {
+    findings.add("note", file, `${what}: it stands past the damage in the log`, {
+      advice: "If the log is cut, this snapshot goes as well.",
+    });
+  } else if (verdict === "beyond") {
+    findings.add("damaged", file, `${what}: the log ends before it, so that its newest part is lost`, {
+      advice: "The next start removes this snapshot, and logs what differs as one transaction.",
+    });
+  } else if (verdict === "contradicted") {
+    findings.add("damaged", file, `${what}: the log is at another state there`, {
+      advice: "Let tailrace repair move the snapshot aside; another is made when one is needed.",
+    });
+  } else if (verdict === "trimmed") {
+    findings.add("note", file, `${what}: the log begins after it, nobody can go on from it`);
+  } else {
+    findings.add("ok", file, isDeep ? `${what}, read and compared` : `${what}; not read`);
+  }
+}
+
+function readWithProgress(
+  { info }: FoundGeneration,
+  onProgress: ExamineOptions["onProgress"],
+): ReturnType<typeof readSnapshot> {
+  const { pageCount, pageSizeBytes, generation } = info!;
+  let done = 0;
+  return onStorage("read", info!.file, () =>
+    readSnapshot(info!, (bytes) =>
+      onProgress(`snapshot ${generation}`, (done += bytes), pageCount * pageSizeBytes),
+    ),
+  );
+}
+
+function openTable(
+  folder: string,
+  findings: Findings,
+  useless: { file: string; why: string }[],
+  isExpected: boolean,
+): TableExamination | null {
+  const file = "pages.sum";
+  const kind = kindOf(join(folder, file));
+  if (kind === undefined && isExpected)
+    findings.add("note", file, "there is no page table", { advice: MADE_ANEW });
+  if (kind !== "file") return null;
+  const table = examineTable(join(folder, file));
+  if (table !== undefined) return table;
+  // One that was being made when the node ended has no header yet.
+  const why = statSync(join(folder, file)).size === 0 ? "it was never finished" : "its header is damaged";
+  findings.add("damaged", file, why, { offset: 0, advice: MADE_ANEW });
+  useless.push({ file, why });
+  return null;
+}
+
+function tellTable(
+  { mark, isAtMark }: TableExamination,
+  verdict: ClaimVerdict | null,
+  log: LogExamination | undefined,
+  role: Examination["role"],
+  findings: Findings,
+  useless: { file: string; why: string }[],
+): void {
+  const file = "pages.sum";
+  const what = `${count(mark.pageCount)} pages at transaction ${mark.txid}`;
+  const isOfNoUse =
+    verdict === "contradicted" || (verdict === "beyond" && log?.damage === null && role === "primary");
+  if (isOfNoUse) {
+    const why = verdict === "beyond" ? "the log ends before its state" : "the log is at another state there";
+    findings.add("damaged", file, `${what}: ${why}`, { advice: MADE_ANEW });
+    useless.push({ file, why });
+  } else if (verdict === "beyond" && role === "primary") {
+    findings.add("note", file, `${what}: it stands past the damage in the log`, { advice: MADE_ANEW });
+  } else if (verdict === "trimmed" || verdict === "beyond") {
+    findings.add("note", file, `${what}: the log does not lead on from there`, { advice: MADE_ANEW });
+  } else if (!isAtMark) {
+    findings.add("note", file, `${what}, mixed with later ones, as a killed node leaves it`, {
+      advice: "The next start brings it up to the log's end; where that fails it is made anew.",
+    });
+  } else findings.add("ok", file, what);
+}
+
+function examinePosition(folder: string, findings: Findings): Position | undefined {
+  const path = join(folder, "position");
+  if (kindOf(path) === undefined) findings.add("note", "position", "the replica has not landed yet");
+  if (kindOf(path) !== "file") return undefined;
+  try {
+    const bytes = onStorage("read", path, () => readFileSync(path).subarray(0, 1024));
+    const found = decodePosition(bytes);
+    if (found === undefined) findings.add("note", "position", "the replica has not landed yet");
+    return found?.position;
+  } catch (error) {
+    findings.add("damaged", "position", damageIn(error), {
+      offset: 0,
+      advice: "The replica mends it by itself: start it. It compares its pages with the primary's.",
+    });
+    return undefined;
+  }
+}
+
+function tellPosition(
+  { applied, phase, isClean }: Position,
+  verdict: ClaimVerdict | null,
+  findings: Findings,
+): void {
+  const what = `transaction ${applied.txid} is applied`;
+  if (phase !== "following") {
+    const where =
+      phase === "resyncing" ? "in the midst of a resync" : "a snapshot is in place, and was never opened";
+    findings.add("note", "position", `${where}; ${what}`, { advice: "The next start goes on there." });
+  } else if (verdict === "contradicted") {
+    findings.add("damaged", "position", `${what}: the copy of the log is at another state there`, {
+      advice: "The replica mends it by itself: start it. It compares its pages with the primary's.",
+    });
+  } else if (verdict === "beyond" || verdict === "trimmed") {
+    findings.add("note", "position", `${what}: the copy of the log does not have that place`, {
+      advice: "The next start begins a new copy there.",
+    });
+  } else findings.add("ok", "position", `${what}${isClean ? ", closed in order" : ""}`);
+}
+
+const cleanClose = z.object({ logId: z.string(), txid: z.int(), databaseChecksum: z.string() });
+
+function examineCleanClose(
+  folder: string,
+  log: LogExamination | undefined,
+  logId: string | undefined,
+  findings: Findings,
+  useless: { file: string; why: string }[],
+): void {
+  const file = "clean-close.json";
+  const compares =
+    "The next start finds out what has changed since, by the SQLite WAL or by comparing all pages.";
+  if (kindOf(join(folder, file)) !== "file") {
+    findings.add("note", file, "there is none: the node was never closed in order", { advice: compares });
+    return;
+  }
+  const parsed = cleanClose.safeParse(orNothing(() => readDocument(join(folder, file))));
+  if (!parsed.success) {
+    findings.add("damaged", file, "it makes no sense", { advice: compares });
+    useless.push({ file, why: "it makes no sense" });
+    return;
+  }
+  const { txid, databaseChecksum } = parsed.data;
+  const isOfThisLog = parsed.data.logId === logId;
+  const { head, damage } = log ?? { head: null, damage: null };
+  if (isOfThisLog && head !== null && txid === head.txid && databaseChecksum === hex64(head.checksum)) {
+    findings.add("ok", file, `closed in order at transaction ${txid}`);
+  } else if (isOfThisLog && head !== null && damage === null && txid > head.txid) {
+    const why = `closed at transaction ${txid}, but the log ends at ${head.txid}`;
+    findings.add("damaged", file, `${why}: its newest part is lost`, { advice: compares });
+    useless.push({ file, why });
+  } else {
+    findings.add(
+      "note",
+      file,
+      `out of date: of transaction ${txid}; the node was not closed in order since`,
+      {
+        advice: compares,
+      },
+    );
+  }
+}
+
+function examineReplicas(folder: string, findings: Findings, useless: { file: string; why: string }[]): void {
+  const file = "replicas.json";
+  if (kindOf(join(folder, file)) !== "file") return;
+  try {
+    const document = readDocument(join(folder, file));
+    const { replicas } = z.looseObject({ replicas: z.array(z.unknown()) }).parse(document);
+    findings.add("ok", file, replicas.length === 1 ? "1 replica" : `${count(replicas.length)} replicas`);
+  } catch (error) {
+    if (error instanceof TailraceError && error.code !== "damaged") throw error;
+    const why = "it makes no sense";
+    findings.add("damaged", file, why, {
+      advice: "A start begins a new list: replicas that do not come back in time may have to resync.",
+    });
+    useless.push({ file, why });
+  }
+}
+
+function orNothing<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    damageIn(error);
+    return undefined;
+  }
+}

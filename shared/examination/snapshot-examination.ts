@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { hashPage } from "../format/page-hash.ts";
+import { alignedBuffer } from "../format/wal.ts";
+import type { SnapshotInfo } from "../serve/engine.ts";
+import { examineGeneration } from "../snapshots/snapshot-store.ts";
+import { readAt } from "../storage/positioned-io.ts";
+import { onStorage } from "../storage/storage-error.ts";
+import { hex64, lockPage } from "../units.ts";
+import type { Findings } from "./finding.ts";
+import { kindOf } from "./offline-folder.ts";
+
+const BLOCK_BYTES = 1 << 20;
+const HASH_BYTES = 8;
+
+/** One generation of which there is any file. */
+export interface FoundGeneration {
+  readonly generation: number;
+  /** Names in the folder of snapshots. */
+  readonly files: readonly string[];
+  /** Undefined where it is not whole. */
+  readonly info: SnapshotInfo | undefined;
+}
+
+/**
+ * Looks at every generation: metadata and sizes. Adds findings for those that are not whole.
+ *
+ * @throws unknown_version; storage_failed
+ */
+export function examineSnapshots(folder: string, findings: Findings): readonly FoundGeneration[] {
+  if (kindOf(folder) !== "folder") return [];
+  const files = new Map<number, string[]>();
+  for (const name of onStorage("list", folder, () => readdirSync(folder)).toSorted()) {
+    const generation = /^(\d{8,15})\.(db|sums|json)$/.exec(name)?.[1];
+    if (generation !== undefined)
+      files.set(Number(generation), [...(files.get(Number(generation)) ?? []), name]);
+  }
+  return [...files].map(([generation, names]) => {
+    const found = onStorage("read", folder, () => examineGeneration(folder, generation));
+    if (typeof found !== "string") return { generation, files: names, info: found };
+    // Without metadata there is no generation: that is what a crash leaves, and the next start removes it.
+    const isUnfinished = !names.some((name) => name.endsWith(".json"));
+    findings.add(
+      isUnfinished ? "note" : "damaged",
+      `snapshots/${names[0]!}`,
+      `generation ${generation} is not whole: ${found}`,
+      {
+        advice: "The next start removes it. A snapshot is made anew when one is needed.",
+      },
+    );
+    return { generation, files: names, info: undefined };
+  });
+}
+
+/**
+ * Reads the image of a snapshot and the list of its page checksums: sha256, and each page's hash.
+ *
+ * @returns what is wrong; undefined when nothing is
+ */
+export function readSnapshot(
+  info: SnapshotInfo,
+  onProgress: (doneBytes: number) => void,
+): { readonly file: string; readonly offset: number | null; readonly text: string } | undefined {
+  const { pageSizeBytes, pageCount } = info;
+  const image = openSync(info.file, "r");
+  const sums = openSync(info.checksumsFile, "r");
+  try {
+    const sha = createHash("sha256");
+    const block = alignedBuffer(BLOCK_BYTES);
+    const expected = new BigUint64Array(BLOCK_BYTES / pageSizeBytes);
+    const expectedBytes = new Uint8Array(expected.buffer);
+    const unhashed = lockPage(pageSizeBytes);
+    const perBlock = expected.length;
+    let checksum = 0n;
+    let wrongPage: number | undefined;
+    for (let before = 0; before < pageCount; before += perBlock) {
+      const count = Math.min(perBlock, pageCount - before);
+      const bytes = block.subarray(0, count * pageSizeBytes);
+      readAt(image, bytes, before * pageSizeBytes);
+      readAt(sums, expectedBytes.subarray(0, count * HASH_BYTES), before * HASH_BYTES);
+      sha.update(bytes);
+      for (let index = 0; index < count; index++) {
+        const page = before + index + 1;
+        const start = index * pageSizeBytes;
+        const hash = page === unhashed ? 0n : hashPage(page, bytes.subarray(start, start + pageSizeBytes));
+        checksum ^= hash;
+        if (hash !== expected[index]) wrongPage ??= page;
+      }
+      onProgress(bytes.length);
+    }
+    const isImageGood = sha.digest("hex") === info.sha256;
+    const imageFile = `snapshots/${basename(info.file)}`;
+    if (!isImageGood)
+      return {
+        file: imageFile,
+        offset: wrongPage === undefined ? null : (wrongPage - 1) * pageSizeBytes,
+        text: "the image does not have its sha256",
+      };
+    if (hex64(checksum) !== info.databaseChecksum)
+      return {
+        file: imageFile,
+        offset: null,
+        text: `its pages have database checksum ${hex64(checksum)}, not ${info.databaseChecksum}`,
+      };
+    if (wrongPage === undefined) return undefined;
+    return {
+      file: `snapshots/${basename(info.checksumsFile)}`,
+      offset: (wrongPage - 1) * HASH_BYTES,
+      text: `the checksum of page ${wrongPage} is not that of the image`,
+    };
+  } finally {
+    closeSync(image);
+    closeSync(sums);
+  }
+}
+
+export function snapshotFilePath(folder: string, name: string): string {
+  return join(folder, "snapshots", name);
+}

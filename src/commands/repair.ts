@@ -1,0 +1,99 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { carryOut } from "../../shared/examination/carry-out-repair.ts";
+import { examine } from "../../shared/examination/examine.ts";
+import type { Examination } from "../../shared/examination/examine.ts";
+import { findDataFolder, holdForReading } from "../../shared/examination/offline-folder.ts";
+import { isNothing, planRepair } from "../../shared/examination/repair-plan.ts";
+import type { RepairPlan } from "../../shared/examination/repair-plan.ts";
+import { TailraceError } from "../../shared/errors.ts";
+import { loadDriver } from "../../shared/sqlite/driver.ts";
+import type { Driver } from "../../shared/sqlite/driver.ts";
+import { DataFolder } from "../../shared/storage/data-folder.ts";
+import { operand } from "../command.ts";
+import type { Call, Command } from "../command.ts";
+import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
+import { planText } from "../repair-text.ts";
+import { repairSettings } from "../settings.ts";
+import type { RepairSettings } from "../settings.ts";
+import { isWell, progressTo } from "./check.ts";
+
+export const repairCommand: Command<RepairSettings> = {
+  name: "repair",
+  summary: "cut a damaged end off the log in a data folder, after saying what would go",
+  operands: [
+    { name: "DIR", description: "a data folder, as app.db-tailrace, or the database that it belongs to" },
+  ],
+  settings: repairSettings,
+  run,
+};
+
+async function run(call: Call<RepairSettings>): Promise<number> {
+  const { output, settings } = call;
+  const folder = findDataFolder(operand(call, 0));
+  const letGo = hold(folder, await loadDriver("node:sqlite"));
+  try {
+    const examination = examine({ folder, isDeep: settings.deep, onProgress: progressTo(output) });
+    const plan = planRepair(examination);
+    if (isNothing(plan)) return sayNothing(call, examination, plan);
+    if (!output.isJson) output.raw(`${planText(folder, plan)}\n`);
+    const isAgreed = settings.yes || (await ask());
+    const keptIn = isAgreed ? carryOut(folder, plan, Date.now) : null;
+    output.data(
+      { folder, plan, isDone: isAgreed, keptIn },
+      isAgreed ? `done; what was taken away is in ${keptIn}` : "nothing was changed",
+    );
+    return isAgreed && plan.refusal === null ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
+  } finally {
+    letGo();
+  }
+}
+
+/** Exclusive, unless that would have to make a file: then there is no node, nor a sign of one. */
+function hold(folder: string, driver: Driver): () => void {
+  if (!existsSync(join(folder, "lock.db"))) return () => {};
+  // Says what to do instead, where a node is running.
+  holdForReading(folder, driver)();
+  const held = DataFolder.open(folder, driver);
+  return () => held.close();
+}
+
+function sayNothing({ output }: Call<RepairSettings>, examination: Examination, plan: RepairPlan): number {
+  const { folder, role } = examination;
+  const document = { folder, plan, isDone: false, keptIn: null };
+  if (plan.refusal !== null) {
+    output.data(document, planText(folder, plan));
+    return EXIT_NOT_AS_IT_SHOULD;
+  }
+  if (isWell(examination)) output.data(document, `${folder}: nothing to repair`);
+  else if (role === "replica")
+    output.data(
+      document,
+      `${folder}: nothing to repair: a replica mends itself. Start it; what is damaged it fetches again.`,
+    );
+  else
+    output.data(
+      document,
+      `${folder}: nothing that repair can mend. tailrace check says what is damaged, and what to do.`,
+    );
+  return isWell(examination) || role === "replica" ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
+}
+
+/** @throws invalid_configuration where nobody can be asked */
+async function ask(): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new TailraceError("invalid_configuration", "nothing was changed: there is no terminal to ask on", {
+      hint: "Read what would be done, then give --yes.",
+    });
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const { promise: ended, resolve } = Promise.withResolvers<string>();
+  terminal.on("close", () => resolve(""));
+  try {
+    const answer = await Promise.race([terminal.question("Do this? yes or no: "), ended]);
+    return answer.trim().toLowerCase() === "yes";
+  } finally {
+    terminal.close();
+  }
+}
