@@ -73,6 +73,8 @@ function primary(changes: Record<string, unknown> = {}): StatusDocument {
     log: null,
     snapshots: [],
     replicas: [well],
+    replicasTotal: 1,
+    replicasTotal: 1,
     errors: [],
     waitingRequests: 0,
     downloads: 0,

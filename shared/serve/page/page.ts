@@ -1,0 +1,153 @@
+import { hash } from "node:crypto";
+import { raw } from "hono/html";
+import { time } from "../../human.ts";
+import { healthOf } from "../../plan/health.ts";
+import type { Health, NodeDocument } from "../../plan/health.ts";
+import type { StatusDocument } from "../../status.ts";
+import type { HistoryView } from "../history.ts";
+import { lagChart, logChart, rateChart } from "./charts.ts";
+import { errors, facts, snapshots } from "./details.ts";
+import { foreign, html, textOf, visible } from "./html.ts";
+import type { Html } from "./html.ts";
+import { logSection } from "./log-section.ts";
+import { replicaTable } from "./replica-table.ts";
+import { SCRIPT } from "./script.ts";
+import { STYLE } from "./style.ts";
+import { announcement, figures, verdict } from "./summary.ts";
+import { nameOf, topology } from "./topology.ts";
+import { counted } from "./words.ts";
+
+/** Nothing but what stands in the page itself: its own style and script by their hashes, and answers of this node. */
+export const PAGE_POLICY: string = [
+  "default-src 'none'",
+  `style-src '${hashOf(STYLE)}'`,
+  `script-src '${hashOf(SCRIPT)}'`,
+  "img-src data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+function hashOf(text: string): string {
+  return `sha256-${hash("sha256", text, "base64")}`;
+}
+
+/** The whole page. Readable as it is; live where JavaScript runs. */
+export function renderPage(document: StatusDocument, history: HistoryView): string {
+  const node = document as NodeDocument;
+  return textOf(
+    html`<!doctype html>
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <meta name="color-scheme" content="light dark" />
+          ${head(node, healthOf(node))} ${raw(`<style>${STYLE}</style>`)}
+        </head>
+        <body>
+          <a class="skip" href="#main">Skip to the content</a>
+          ${body(node, history)} ${raw(`<script>${SCRIPT}</script>`)}
+        </body>
+      </html>`,
+  );
+}
+
+/** What changes, for a page that is open already. */
+export function renderPart(document: StatusDocument, history: HistoryView): string {
+  const node = document as NodeDocument;
+  return textOf(html`<!doctype html>${head(node, healthOf(node))}${body(node, history)}`);
+}
+
+function head(node: NodeDocument, { verdict: word }: Health): Html {
+  const prefix = { well: "", warning: "Warning: ", error: "Trouble: " }[word];
+  const colour = { well: "0f7f77", warning: "c77700", error: "c02626" }[word];
+  const picture = `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'><rect width='24' height='24' rx='6' fill='#${colour}'/><path d='${WAVES}' fill='none' stroke='#fff' stroke-width='2' stroke-linecap='round'/></svg>`;
+  return html`<title id="title">${prefix}${node.role} ${visible(nameOf(node))} · Tailrace</title>
+    <link id="icon" rel="icon" href="data:image/svg+xml,${encodeURIComponent(picture)}" />`;
+}
+
+/** Water on its way out. */
+const WAVES = "M4 9c2.7-3 5.3-3 8 0s5.3 3 8 0M4 15c2.7-3 5.3-3 8 0s5.3 3 8 0";
+
+function body(node: NodeDocument, history: HistoryView): Html {
+  const health = healthOf(node);
+  const { replicasTotal, nowMs } = node;
+  return html`<header>
+      <p class="brand">
+        <svg
+          viewBox="0 0 24 24"
+          fill="none"
+          stroke="currentColor"
+          stroke-width="2"
+          stroke-linecap="round"
+          aria-hidden="true"
+        >
+          <path d="${WAVES}" /></svg
+        >Tailrace
+      </p>
+      <h1 id="name">${node.role === "primary" ? "Primary of" : "Replica"} <b>${foreign(nameOf(node))}</b></h1>
+      <p class="live">
+        <span id="live" hidden>Live</span><button id="pause" type="button" hidden>Pause</button
+        ><span id="still">As of ${time(nowMs)}. <a href="">Reload</a></span>
+      </p>
+    </header>
+    <div id="gone" role="alert" hidden><b id="gone-text"></b> <span id="gone-since"></span></div>
+    <p id="announcement" class="unseen" role="status">${announcement(health)}</p>
+    <main id="main" tabindex="-1">
+      ${verdict(health)}
+      <section class="card" aria-labelledby="h-picture">
+        <h2 id="h-picture">Nodes</h2>
+        ${topology(node, health)}
+      </section>
+      ${section("figures", "Figures", figures(node, history))}
+      <section class="card" aria-labelledby="h-lag">
+        <h2 id="h-lag">Lag</h2>
+        ${lagChart(node, history)}
+      </section>
+      <section class="card" aria-labelledby="h-replicas">
+        <h2 id="h-replicas">
+          Replicas
+          <small>${replicasTotal === 0 ? "" : `${counted(replicasTotal, "replica")}, the worst first`}</small>
+        </h2>
+        ${replicaTable(node)}
+      </section>
+      <section class="card half" aria-labelledby="h-rate">
+        <h2 id="h-rate">
+          ${node.role === "primary" ? "Commits in a second" : "Transactions applied in a second"}
+        </h2>
+        ${rateChart(node, history)}
+      </section>
+      <section class="card half" aria-labelledby="h-growth">
+        <h2 id="h-growth">Size of the log</h2>
+        ${logChart(node, history)}
+      </section>
+      <section class="card" aria-labelledby="h-log">
+        <h2 id="h-log">Log and its limits</h2>
+        ${logSection(node)}
+      </section>
+      <section class="card" aria-labelledby="h-snapshots">
+        <h2 id="h-snapshots">Snapshots</h2>
+        ${snapshots(node)}
+      </section>
+      <section class="card" aria-labelledby="h-errors">
+        <h2 id="h-errors">Last errors</h2>
+        ${errors(node)}
+      </section>
+      <section class="card" aria-labelledby="h-facts">
+        <h2 id="h-facts">This node</h2>
+        ${facts(node)}
+      </section>
+    </main>
+    <footer>
+      <span>Tailrace ${visible(node.version ?? "")}</span><a href="status">Status as JSON</a
+      ><a href="metrics">Metrics</a>
+    </footer>`;
+}
+
+function section(id: string, title: string, content: Html): Html {
+  return html`<section aria-labelledby="h-${id}">
+    <h2 id="h-${id}" class="unseen">${title}</h2>
+    ${content}
+  </section>`;
+}

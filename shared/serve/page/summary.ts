@@ -1,0 +1,121 @@
+import { UNKNOWN, count, duration, size } from "../../human.ts";
+import { compareReplicas } from "../../plan/health.ts";
+import type { Finding, Health, NodeDocument } from "../../plan/health.ts";
+import type { HistoryView } from "../history.ts";
+import { foreign, html, sentence, visible } from "./html.ts";
+import type { Html } from "./html.ts";
+import { agoText, behindText, counted, icon, known, rateText } from "./words.ts";
+import type { Tone } from "./words.ts";
+
+const VERDICT_TONES = { well: "ok", warning: "warning", error: "error" } as const;
+const SEVERITY_TONES: Readonly<Record<Finding["severity"], Tone>> = {
+  error: "error",
+  warning: "warning",
+  note: "busy",
+};
+
+/** Is all well, and if not, what is to be done. */
+export function verdict({ verdict: word, headline, findings }: Health): Html {
+  const ids = findings.find(({ severity }) => severity !== "note")?.replicas ?? [];
+  return html`<section class="verdict ${word}" aria-labelledby="headline">
+    <h2 id="headline">${icon(VERDICT_TONES[word])}<span>${sentence(headline, ids)}</span></h2>
+    ${
+      findings.length === 0
+        ? ""
+        : html`<ul class="findings">
+            ${findings.map(
+              ({ severity, text, wayOut, replicas }) =>
+                html`<li class="${severity}">
+                  ${icon(SEVERITY_TONES[severity])}
+                  <p>
+                    <b>${severity === "note" ? "note" : severity}</b> ${sentence(capital(text), replicas)}.
+                    ${wayOut === null ? "" : html`<span class="way-out">${visible(wayOut)}</span>`}
+                  </p>
+                </li>`,
+            )}
+          </ul>`
+    }
+  </section>`;
+}
+
+/** For those who hear the page: changes only when something goes wrong or is well again, not with every figure. */
+export function announcement({ verdict: word, findings }: Health): string {
+  const serious = findings.filter(({ severity }) => severity !== "note");
+  if (word === "well") return "All is well";
+  return serious
+    .map(({ severity, code, replicas }) => {
+      const whom =
+        replicas.length === 0
+          ? ""
+          : replicas.length === 1
+            ? ` ${visible(replicas[0]!)}`
+            : `: ${count(replicas.length)}`;
+      return `${severity}: ${visible(code).replaceAll("_", " ")}${whom}`;
+    })
+    .join("; ");
+}
+
+/** The four or five figures that one looks for first. */
+export function figures(node: NodeDocument, history: HistoryView): Html {
+  const rate = history.commitsPerSecond.at(-1);
+  const rateOf = rate === undefined || Number.isNaN(rate) ? UNKNOWN : rateText(rate);
+  const { log, nowMs, database } = node;
+  const pages = known(database?.pageCount, (pageCount) => counted(pageCount, "page"));
+  const file = ["Database", known(database?.sizeBytes, size), pages] as const;
+  const rows =
+    node.role === "primary"
+      ? [
+          [
+            "Commits",
+            rateOf,
+            known(log, ({ headTxid }) => `newest is ${count(headTxid)}, ${agoText(log?.headTimeMs, nowMs)}`),
+          ],
+          worstOf(node),
+          ["Log", known(log, ({ sizeBytes }) => size(sizeBytes)), known(log, limitText)],
+          file,
+        ]
+      : [
+          [
+            "Behind its source",
+            known(node.lag?.seconds, (seconds) => (seconds === 0 ? "nothing" : duration(seconds * 1000))),
+            known(node.lag?.transactions, (transactions) => counted(transactions, "transaction")),
+          ],
+          ["Applied", rateOf, known(node.position?.txid, (txid) => `up to transaction ${count(txid)}`)],
+          [
+            "Source answered",
+            agoText(node.receiver?.lastContactMs, nowMs),
+            known(node.applier?.backlogBytes, (bytes) => `${size(bytes)} received, not applied`),
+          ],
+          ...(node.replicas.length === 0 ? [] : [worstOf(node)]),
+          file,
+        ];
+  return html`<dl class="figures">
+    ${rows.map(
+      ([name, value, more]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd><strong>${value}</strong><small>${more}</small></dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
+function worstOf({ replicas, replicasTotal }: NodeDocument): readonly [string, string, Html | string] {
+  const [worst] = replicas.toSorted(compareReplicas);
+  if (worst === undefined) return ["Replicas", "0", "none has asked yet"];
+  const one = replicasTotal === 1;
+  return [
+    one ? "Replica" : `${count(replicasTotal)} replicas, worst`,
+    known(worst.lagSeconds, (seconds) => behindText(seconds).replace(" behind", "")),
+    html`${foreign(worst.id)}${known(worst.lagTransactions, (transactions) => (transactions === 0 ? "" : `, ${counted(transactions, "transaction")}`))}`,
+  ];
+}
+
+function limitText({ maxBytes, bytesPerSecond }: NonNullable<NodeDocument["log"]>): string {
+  const most = maxBytes === null ? "no limit" : `of at most ${size(maxBytes)}`;
+  return bytesPerSecond === null ? most : `${most}, +${size(bytesPerSecond)}/s`;
+}
+
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
