@@ -1,4 +1,5 @@
 import type { Counter, Histogram } from "prom-client";
+import type { ErrorCode } from "../errors.ts";
 import type { EngineStatus, ReplicaStatus, SnapshotStatus } from "../status.ts";
 import { LATENCY_SECONDS, PASS_SECONDS } from "./buckets.ts";
 import { defineEventLoop } from "./event-loop.ts";
@@ -8,6 +9,9 @@ import type { MetricDefinition, MetricsJson, Samples } from "./metric-set.ts";
 
 /** Replicas that have series of their own: the worst ones, so that a thousand replicas do not make ten thousand series. */
 export const MAX_LISTED_REPLICAS = 200;
+
+/** Of these a single one is a matter for a human. */
+const ALERTING_CODES: readonly ErrorCode[] = ["damaged", "database_corrupt", "not_a_database"];
 
 /** What the two roles call the same; a role's own status says where each stands. */
 interface Common extends EngineStatus {
@@ -27,6 +31,7 @@ export class EngineMetrics<Status extends EngineStatus> {
   readonly checkpoints: Counter<"result">;
   readonly snapshotSeconds: Histogram;
   readonly snapshotFailures: Counter;
+  readonly verifications: Counter<"result">;
   private readonly errors: Counter<"code">;
 
   constructor(eventLoop: EventLoopDelay) {
@@ -37,6 +42,14 @@ export class EngineMetrics<Status extends EngineStatus> {
       "Errors of the engine, also those that were overcome.",
       ["code"],
     );
+    // A series that begins with its first error would have no increase to alert on.
+    for (const code of ALERTING_CODES) this.errors.inc({ code }, 0);
+    this.verifications = set.counter(
+      "tailrace_verifications_total",
+      "Readings of every page from the files: identical, different, failed.",
+      ["result"],
+    );
+    for (const result of ["identical", "different", "failed"]) this.verifications.inc({ result }, 0);
     this.fsyncSeconds = set.histogram(
       "tailrace_log_fsync_seconds",
       "How long it took to force log bytes to disk, each time.",
