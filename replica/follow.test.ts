@@ -263,6 +263,7 @@ describe("a replica", () => {
       logFolder,
       enginePort: port2,
       role: "replica",
+      version: "1.2.3",
     });
     await replica.connectServe(port1);
     const file = path.join(folder, "second.db");

@@ -28,8 +28,8 @@ export const HEADER = {
   /** `crc32:` and 8 hex digits over the body after decoding. */
   checksum: "wal-checksum",
   /**
-   * The node's newest durable transaction. In an answer out of a cache (`age`) the four head headers are as old as
-   * the answer.
+   * The node's newest durable transaction. In an answer out of a cache (`age`) the four head headers, and the two
+   * of time, are as old as the answer.
    */
   headTxid: "wal-head-txid",
   headSegment: "wal-head-segment",
@@ -86,26 +86,46 @@ export interface WalQuery {
   readonly applied_txid?: number | undefined;
 }
 
+const replicaId = z
+  .string()
+  .regex(/^\P{Cc}{1,128}$/u, "must have 1 to 128 characters, none of them a control character");
+
 const walQuerySchema: z.ZodType<WalQuery> = z.object({
   segment: wholeNumber(1, Number.MAX_SAFE_INTEGER),
   offset: anyNumber,
   max_bytes: wholeNumber(1, MAX_CHUNK_BYTES).default(DEFAULT_CHUNK_BYTES),
   wait_ms: wholeNumber(0, MAX_WAIT_MS).default(0),
-  replica_id: z
-    .string()
-    .regex(/^\P{Cc}{1,128}$/u, "must have 1 to 128 characters, none of them a control character")
-    .optional(),
+  replica_id: replicaId.optional(),
   applied_txid: anyNumber.optional(),
 });
 
 /** @throws InvalidQueryError naming key and value */
 export function parseWalQuery(search: URLSearchParams): WalQuery {
+  return parseQuery(walQuerySchema, search);
+}
+
+/** The query of `POST /admin/snapshots`. */
+export interface TakeSnapshotQuery {
+  /** How long the answer may wait for the snapshot. */
+  readonly wait_ms: number;
+}
+
+const takeSnapshotSchema: z.ZodType<TakeSnapshotQuery> = z.object({
+  wait_ms: wholeNumber(0, MAX_WAIT_MS).default(MAX_WAIT_MS),
+});
+
+/** @throws InvalidQueryError */
+export function parseTakeSnapshotQuery(search: URLSearchParams): TakeSnapshotQuery {
+  return parseQuery(takeSnapshotSchema, search);
+}
+
+function parseQuery<T>(schema: z.ZodType<T>, search: URLSearchParams): T {
   const values: Record<string, string> = {};
   for (const [key, value] of search) {
     if (values[key] !== undefined) throw new InvalidQueryError(key, value, "must come once");
     values[key] = value;
   }
-  return parseNamed(walQuerySchema, values);
+  return parseNamed(schema, values);
 }
 
 /** What the asker says of the log it follows, in request headers; both may be left out. */
@@ -138,6 +158,17 @@ export function parseAskerHistory(
 export function parseGeneration(text: string): number {
   return parseNamed(z.object({ generation: wholeNumber(1, Number.MAX_SAFE_INTEGER) }), { generation: text })
     .generation;
+}
+
+/** The `{id}` of a path, percent-encoded as it comes. @throws InvalidQueryError */
+export function parseReplicaId(encoded: string): string {
+  let id: string;
+  try {
+    id = decodeURIComponent(encoded);
+  } catch {
+    throw new InvalidQueryError("id", encoded, "must be percent-encoded UTF-8");
+  }
+  return parseNamed(z.object({ id: replicaId }), { id }).id;
 }
 
 /** `invalid_request`, with the key and value that are to blame. */

@@ -230,6 +230,9 @@ export interface ReplicaEngineStatus extends EngineStatus {
   readonly progress: Readonly<Record<string, number>> | null;
 }
 
+/** An entry has some 600 bytes, with the longest id 1,300: the document stays below 4 MiB, whatever the number. */
+export const MAX_LISTED_REPLICAS = 2_000;
+
 /** `GET /status`: the engine's part and the server's. */
 export interface StatusDocument extends Partial<
   Omit<EngineStatus, "log" | "replicas" | "snapshots" | "errors">
@@ -246,7 +249,10 @@ export interface StatusDocument extends Partial<
   readonly isEngineAnswering: boolean;
   readonly log: LogStatus | null;
   readonly snapshots: readonly SnapshotStatus[];
+  /** At most {@link MAX_LISTED_REPLICAS} of them: where there are more, the worst, worst first. */
   readonly replicas: readonly ReplicaStatus[];
+  /** How many there are. */
+  readonly replicasTotal: number;
   readonly errors: readonly RecentError[];
   readonly waitingRequests: number;
   readonly downloads: number;
@@ -349,6 +355,7 @@ export const statusSchema: z.ZodType<StatusDocument> = z.looseObject({
   log: logStatusSchema.nullable(),
   snapshots: z.array(snapshotStatusSchema),
   replicas: z.array(replicaStatusSchema),
+  replicasTotal: z.int(),
   errors: z.array(recentErrorSchema),
   waitingRequests: z.int(),
   downloads: z.int(),

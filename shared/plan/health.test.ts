@@ -74,7 +74,6 @@ function primary(changes: Record<string, unknown> = {}): StatusDocument {
     snapshots: [],
     replicas: [well],
     replicasTotal: 1,
-    replicasTotal: 1,
     errors: [],
     waitingRequests: 0,
     downloads: 0,

@@ -1,25 +1,48 @@
 import { Hono } from "hono";
 import { TailraceError } from "../errors.ts";
 import { HEADER, PROTOCOL_VERSION } from "../protocol.ts";
+import { checkpointRoute } from "./admin/checkpoint.ts";
+import { refuseOtherSites } from "./admin/other-sites.ts";
+import { forgetRoute, replicasRoute } from "./admin/replicas.ts";
+import { snapshotsRoute, takeSnapshotRoute } from "./admin/snapshots.ts";
+import { startVerificationRoute, verificationRoute } from "./admin/verify.ts";
+import { logRoute } from "./admin/wal.ts";
 import { livezRoute, readyzRoute } from "./health-routes.ts";
+import { pageRoute } from "./page/page-route.ts";
 import type { NodeContext, NodeEnvironment, Parts } from "./parts.ts";
 import { problemResponse } from "./problem.ts";
 import { snapshotRoutes } from "./snapshot-route.ts";
 import { statusRoute } from "./status-route.ts";
 import { walRoute } from "./wal-route.ts";
 
+type Route = (c: NodeContext) => Response | Promise<Response>;
+
+/** What is served at one path. GET only looks (HEAD comes with it); the others act. */
+interface Routes {
+  readonly GET?: Route;
+  readonly POST?: Route;
+  readonly DELETE?: Route;
+}
+
 /** All routes of a node. */
 export function createApp(parts: Parts): Hono<NodeEnvironment> {
   const app = new Hono<NodeEnvironment>();
   const snapshots = snapshotRoutes(parts);
-  const routes: Record<string, (c: NodeContext) => Response | Promise<Response>> = {
-    "/wal": walRoute(parts),
-    "/snapshot/latest": snapshots.latest,
-    "/snapshot/:generation/page-checksums": snapshots.pageChecksums,
-    "/status": statusRoute(parts),
-    "/livez": livezRoute(),
-    "/readyz": readyzRoute(parts),
-    "/healthz": readyzRoute(parts),
+  const served: Record<string, Routes> = {
+    "/": { GET: pageRoute(parts) },
+    "/wal": { GET: walRoute(parts) },
+    "/snapshot/latest": { GET: snapshots.latest },
+    "/snapshot/:generation/page-checksums": { GET: snapshots.pageChecksums },
+    "/status": { GET: statusRoute(parts) },
+    "/livez": { GET: livezRoute() },
+    "/readyz": { GET: readyzRoute(parts) },
+    "/healthz": { GET: readyzRoute(parts) },
+    "/admin/replicas": { GET: replicasRoute(parts) },
+    "/admin/replicas/:id": { DELETE: forgetRoute(parts) },
+    "/admin/wal": { GET: logRoute(parts) },
+    "/admin/snapshots": { GET: snapshotsRoute(parts), POST: takeSnapshotRoute(parts) },
+    "/admin/checkpoint": { POST: checkpointRoute(parts) },
+    "/admin/verify": { GET: verificationRoute(parts), POST: startVerificationRoute(parts) },
   };
 
   // On Node's response itself, so that it is on every answer, whoever writes it.
@@ -27,9 +50,12 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
     c.env.outgoing.setHeader(HEADER.protocol, PROTOCOL_VERSION);
     await next();
   });
-  for (const [path, route] of Object.entries(routes)) {
-    app.get(path, route);
-    app.all(path, (c) => methodNotAllowed(c));
+  for (const [path, { GET, POST, DELETE }] of Object.entries(served)) {
+    if (GET !== undefined) app.get(path, GET);
+    if (POST !== undefined) app.post(path, acting(POST));
+    if (DELETE !== undefined) app.delete(path, acting(DELETE));
+    const allow = [GET && "GET, HEAD", POST && "POST", DELETE && "DELETE"].filter(Boolean).join(", ");
+    app.all(path, (c) => methodNotAllowed(c, allow));
   }
   app.notFound((c) => problemResponse(new TailraceError("not_found", `nothing is served at ${c.req.path}`)));
   app.onError((error, c) => {
@@ -40,8 +66,15 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
   return app;
 }
 
-function methodNotAllowed(c: NodeContext): Response {
+function acting(route: Route): Route {
+  return (c) => {
+    refuseOtherSites(c.env.incoming.headers);
+    return route(c);
+  };
+}
+
+function methodNotAllowed(c: NodeContext, allow: string): Response {
   const error = new TailraceError("not_found", `${c.req.method} is not served at ${c.req.path}`);
-  const answer = problemResponse(error, { allow: "GET, HEAD" });
+  const answer = problemResponse(error, { allow });
   return new Response(answer.body, { status: 405, headers: answer.headers });
 }

@@ -10,13 +10,19 @@ export interface ServeLimits {
   readonly cacheBytes: number;
   /** Log chunks that slow readers still hold, each counted once. Past it, requests are answered 503. */
   readonly maxInFlightBytes: number;
-  /** Replicas remembered for the status. Past it, the one longest silent is forgotten. */
+  /** Replicas whose requests are remembered here. Past it, the one longest silent is not; the engine may still know it. */
   readonly maxReplicas: number;
   /** A socket on which nothing moves for so long is closed. More than the longest wait. */
   readonly idleSocketMs: number;
   /** How long a request may take to arrive. */
   readonly requestMs: number;
   readonly maxHeaderBytes: number;
+  /** The engine has so long for its part of the status; then its last word is shown. */
+  readonly engineStatusMs: number;
+  /** For what it can answer from memory, or nearly so. */
+  readonly engineAnswerMs: number;
+  /** For a checkpoint. */
+  readonly engineWorkMs: number;
 }
 
 export const DEFAULT_LIMITS: ServeLimits = {
@@ -29,6 +35,9 @@ export const DEFAULT_LIMITS: ServeLimits = {
   idleSocketMs: 120_000,
   requestMs: 30_000,
   maxHeaderBytes: 16 << 10,
+  engineStatusMs: 1_000,
+  engineAnswerMs: 10_000,
+  engineWorkMs: 60_000,
 };
 
 /** The pieces in which files are sent. */

@@ -7,9 +7,11 @@ import { RETRY_AFTER_SECONDS } from "./limits.ts";
 /** Codes whose status is not 503, "this node cannot do it now". */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   invalid_request: 400,
+  forbidden: 403,
   not_found: 404,
   segment_unknown: 404,
   snapshot_unknown: 404,
+  replica_unknown: 404,
   log_diverged: 409,
   stale_epoch: 409,
   segment_trimmed: 410,

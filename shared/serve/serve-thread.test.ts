@@ -20,7 +20,7 @@ describe("the serving thread", () => {
   test("says when the engine has spoken, whatever it said", async () => {
     const { port1, port2 } = new MessageChannel();
     const options = { host: "127.0.0.1", port: 0, logFolder: "/nowhere", enginePort: port2 };
-    const server = await startServer({ ...options, role: "primary" });
+    const server = await startServer({ ...options, role: "primary", version: "1.2.3" });
     let hasSpoken = false;
     const spoken = server.engineHasSpoken().then(() => (hasSpoken = true));
     expect((await get(`${server.url}/readyz`)).status).toBe(503);
@@ -36,7 +36,14 @@ describe("the serving thread", () => {
     const { port } = other.address() as AddressInfo;
     const { port2 } = new MessageChannel();
     await expect(
-      startServer({ host: "127.0.0.1", port, logFolder: "/nowhere", enginePort: port2, role: "primary" }),
+      startServer({
+        host: "127.0.0.1",
+        port,
+        logFolder: "/nowhere",
+        enginePort: port2,
+        role: "primary",
+        version: "1.2.3",
+      }),
     ).rejects.toMatchObject({
       code: "address_in_use",
       message: `127.0.0.1:${port} is in use by another process`,
@@ -48,7 +55,14 @@ describe("the serving thread", () => {
   test("an address that this machine does not have is invalid_configuration", async () => {
     const { port2 } = new MessageChannel();
     await expect(
-      startServer({ host: "192.0.2.1", port: 0, logFolder: "/nowhere", enginePort: port2, role: "primary" }),
+      startServer({
+        host: "192.0.2.1",
+        port: 0,
+        logFolder: "/nowhere",
+        enginePort: port2,
+        role: "primary",
+        version: "1.2.3",
+      }),
     ).rejects.toMatchObject({ code: "invalid_configuration" });
   });
 

@@ -7,12 +7,16 @@ import { TailraceError } from "../errors.ts";
 import { HEADER, PROTOCOL_VERSION } from "../protocol.ts";
 import { createApp } from "./app.ts";
 import { ChunkSource } from "./chunk-source.ts";
+import { GenerationHolds } from "./generation-holds.ts";
+import { History, keepHistory } from "./history.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import type { ServeLimits } from "./limits.ts";
 import { NodeState } from "./node-state.ts";
 import type { Parts } from "./parts.ts";
 import { problemResponse } from "./problem.ts";
-import { ReplicaRegistry } from "./replica-registry.ts";
+import { Reporter } from "./reporter.ts";
+import { Sightings } from "./sightings.ts";
+import { StatusSource } from "./status-source.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Connections that may stand in line while the thread is busy: a thousand replicas come back at once. */
@@ -27,6 +31,8 @@ export interface ServerOptions {
   /** The engine's end answers EngineMethods and emits EngineEvents. */
   readonly enginePort: MessagePort;
   readonly role: "primary" | "replica";
+  /** Of Tailrace. */
+  readonly version: string;
   readonly limits?: Partial<ServeLimits>;
 }
 
@@ -49,11 +55,14 @@ export async function runServer(options: ServerOptions, clock: () => number): Pr
   const parts = assemble(options, limits, clock);
   const server = createHttpServer(parts);
   const { port } = await listen(server, options);
+  const ended = new AbortController();
+  keepHistory(parts.history, () => parts.status.read(), ended.signal);
   return {
     host: options.host,
     port,
     spoken: parts.state.spoken,
     close: (deadlineMs) => {
+      ended.abort();
       parts.state.stop();
       return closeServer(server, deadlineMs);
     },
@@ -61,19 +70,35 @@ export async function runServer(options: ServerOptions, clock: () => number): Pr
 }
 
 function assemble(
-  { logFolder, enginePort, role }: ServerOptions,
+  { logFolder, enginePort, role, version }: ServerOptions,
   limits: ServeLimits,
   clock: () => number,
 ): Parts {
   const state = new NodeState(enginePort);
-  const replicas = new ReplicaRegistry(clock, limits.maxReplicas);
-  state.onChange(() => {
-    if (state.lastHead !== undefined) replicas.headChanged(state.lastHead);
+  const sightings: Sightings = new Sightings({
+    clock,
+    maxReplicas: limits.maxReplicas,
+    onChange: (isNew) => reporter.changed(isNew),
   });
-  return {
+  const holds: GenerationHolds = new GenerationHolds({
+    tell: () => reporter.along((report) => state.ask(limits.engineAnswerMs, "report", report)),
+    onEnd: () => reporter.changed(false),
+  });
+  const reporter: Reporter = new Reporter({
+    takeChanged: () => sightings.takeChanged(),
+    giveBack: (taken) => sightings.giveBack(taken),
+    heldGenerations: () => holds.held,
+    send: (report) => state.report(report),
+    isEngineGone: () => state.isEngineGone,
+    clock,
+  });
+  const parts = {
     role,
+    version,
     state,
-    replicas,
+    sightings,
+    holds,
+    reporter,
     waiters: new Waiters(state, limits.maxWaitingRequests),
     chunks: new ChunkSource(logFolder, limits),
     downloads: { count: 0 },
@@ -81,6 +106,7 @@ function assemble(
     clock,
     startedMs: clock(),
   };
+  return { ...parts, status: new StatusSource(parts), history: new History() };
 }
 
 function createHttpServer(parts: Parts): Server {

@@ -40,44 +40,55 @@ export function snapshotRoutes(parts: Parts): SnapshotRoutes {
   return {
     latest: async (c) => {
       const info = await newest(c);
-      const { "content-length": contentLength, ...headers } = metadataOf(info);
-      if (prefersJson(c.req.header("accept"))) {
-        const { etag: _imageOnly, ...others } = headers;
-        const body = JSON.stringify({
-          ...headers,
-          "content-length": contentLength,
-        } satisfies SnapshotMetadata);
-        return new Response(body, {
-          headers: {
-            ...asText(others),
-            "content-type": "application/json",
-            "cache-control": "no-cache",
-            vary: "accept",
-          },
-        });
-      }
-      return sendPart(parts, c, {
-        path: info.file,
-        sizeBytes: contentLength,
-        headers: { ...asText(headers), "content-type": "application/vnd.sqlite3", vary: "accept" },
-      });
+      // Also where only the headers are asked for: whoever looks at them comes for the rest.
+      const end = await parts.holds.begin(info.generation);
+      return await sendLatest(parts, c, info).finally(end);
     },
     pageChecksums: async (c) => {
       const generation = parseGeneration(c.req.param("generation") ?? "");
       const info = remembered.get(generation) ?? (await newest(c));
       if (info.generation !== generation) throw unknownGeneration(generation, info);
-      const { "content-length": _ofImage, etag, ...headers } = metadataOf(info);
-      return sendPart(parts, c, {
-        path: info.checksumsFile,
-        sizeBytes: info.pageCount * 8,
-        headers: {
-          ...asText(headers),
-          etag: etag.replace(/"$/, '-page-checksums"'),
-          "content-type": "application/octet-stream",
-        },
-      });
+      const end = await parts.holds.begin(generation);
+      return await sendPageChecksums(parts, c, info).finally(end);
     },
   };
+}
+
+async function sendLatest(parts: Parts, c: NodeContext, info: SnapshotInfo): Promise<Response> {
+  const { "content-length": contentLength, ...headers } = metadataOf(info);
+  if (prefersJson(c.req.header("accept"))) {
+    const { etag: _imageOnly, ...others } = headers;
+    const body = JSON.stringify({
+      ...headers,
+      "content-length": contentLength,
+    } satisfies SnapshotMetadata);
+    return new Response(body, {
+      headers: {
+        ...asText(others),
+        "content-type": "application/json",
+        "cache-control": "no-cache",
+        vary: "accept",
+      },
+    });
+  }
+  return sendPart(parts, c, {
+    path: info.file,
+    sizeBytes: contentLength,
+    headers: { ...asText(headers), "content-type": "application/vnd.sqlite3", vary: "accept" },
+  });
+}
+
+function sendPageChecksums(parts: Parts, c: NodeContext, info: SnapshotInfo): Promise<Response> {
+  const { "content-length": _ofImage, etag, ...headers } = metadataOf(info);
+  return sendPart(parts, c, {
+    path: info.checksumsFile,
+    sizeBytes: info.pageCount * 8,
+    headers: {
+      ...asText(headers),
+      etag: etag.replace(/"$/, '-page-checksums"'),
+      "content-type": "application/octet-stream",
+    },
+  });
 }
 
 interface SentFile {

@@ -1,45 +1,66 @@
 import { describe, expect, test } from "vitest";
 import { get, problem, statusOf, until } from "../../test/harness/http.ts";
+import { ENGINE_MS, madeUpLog, madeUpReplica } from "../../test/harness/made-up-engine.ts";
 import { LOG_ID, ServingNode, whenReady } from "../../test/harness/serving-node.ts";
 import { TailraceError } from "../errors.ts";
-import { statusSchema } from "../status.ts";
-import type { ReplicaStatus, StatusDocument } from "../status.ts";
+import { MAX_LISTED_REPLICAS, statusSchema } from "../status.ts";
+import type { EngineStatus, StatusDocument } from "../status.ts";
+import type { Sighting } from "./engine.ts";
+
+/** What a client reads at most (src/node-client.ts). */
+const MAX_STATUS_BYTES = 4 << 20;
 
 async function status(node: ServingNode): Promise<StatusDocument> {
   return statusSchema.parse(await statusOf(node.url));
 }
 
+/** The longest id there can be, of characters that are the longest. */
+function longest(index: number): string {
+  return "\u{1F30A}".repeat(123) + String(index).padStart(5, "0");
+}
+
+/** The newest word on a replica. */
+function sightingOf({ engine }: ServingNode, id: string): Sighting | undefined {
+  return engine.reports.flatMap(({ sightings }) => sightings).findLast((sighting) => sighting.id === id);
+}
+
 describe("GET /status", () => {
   test("is one document of what the engine tells and what is known here", async () => {
     await using node = await ServingNode.start();
+    node.engine.replicas = [madeUpReplica("b"), madeUpReplica("a")];
     node.commit(3);
     await whenReady(node.url);
-    const document = await status(node);
-    expect(document).toMatchObject({
+    expect(await status(node)).toMatchObject({
       protocol: 1,
+      version: "1.2.3",
       role: "primary",
       isReady: true,
       unready: null,
+      isEngineAnswering: true,
+      asOfMs: ENGINE_MS,
       database: { file: "app.db" },
       log: {
         logId: LOG_ID,
-        epoch: 1,
-        pageSizeBytes: 512,
         start: { segment: 1, offset: 0 },
         end: node.log.end,
         headTxid: 3,
         headTimeMs: 1_700_000_000_003,
-        segments: 1,
+        segmentCount: 1,
+        durability: "os",
       },
+      snapshots: [],
+      errors: [],
       waitingRequests: 0,
       downloads: 0,
-      replicas: [],
+      replicas: [{ id: "b" }, { id: "a" }],
+      replicasTotal: 2,
     });
+    expect((await get(`${node.url}/status`)).headers["cache-control"]).toBe("no-store");
   });
 
   test("answers also while the node is not ready, and when its engine is gone", async () => {
     await using node = await ServingNode.start();
-    expect(await status(node)).toMatchObject({ isReady: false, unready: { code: "not_ready" }, log: null });
+    expect(await status(node)).toMatchObject({ isReady: false, unready: { code: "not_ready" } });
     node.commit(1);
     await whenReady(node.url);
     node.unready(new TailraceError("damaged", "log segment 1 is damaged"));
@@ -49,65 +70,114 @@ describe("GET /status", () => {
     );
     expect(damaged.unready).toEqual({ code: "damaged", message: "log segment 1 is damaged" });
     node.closeEngine();
-    expect((await status(node)).isReady).toBe(false);
+    expect(await status(node)).toMatchObject({
+      isReady: false,
+      isEngineAnswering: false,
+      asOfMs: ENGINE_MS,
+      log: { headTxid: 1 },
+    });
+  });
+
+  test("before the engine's first word, what is not known is null", async () => {
+    await using node = await ServingNode.start({ limits: { engineStatusMs: 1 } });
+    node.engine.methods.status = () => new Promise(() => {});
+    expect(await status(node)).toMatchObject({
+      isEngineAnswering: false,
+      log: null,
+      snapshots: [],
+      replicas: [],
+      replicasTotal: 0,
+      errors: [],
+    });
+  });
+
+  test("of an engine that hangs it is the last word, and says so; and it is asked once, however many look", async () => {
+    await using node = await ServingNode.start({ limits: { engineStatusMs: 1 } });
+    node.commit(1);
+    await until(
+      () => status(node),
+      ({ isEngineAnswering, log }) => isEngineAnswering && log?.headTxid === 1,
+    );
+    let asked = 0;
+    const hanging = Promise.withResolvers<EngineStatus>();
+    const answering = node.engine.methods.status;
+    node.engine.methods.status = () => {
+      asked += 1;
+      return hanging.promise;
+    };
+    for (let look = 0; look < 3; look++) {
+      const documents = await Promise.all([status(node), status(node)]);
+      for (const document of documents) {
+        expect(document).toMatchObject({ isEngineAnswering: false, asOfMs: ENGINE_MS, log: { headTxid: 1 } });
+      }
+    }
+    expect(asked).toBe(1);
+    // It comes to itself.
+    hanging.resolve(await answering({ sightings: [], heldGenerations: [] }));
+    node.engine.methods.status = answering;
+    await until(
+      () => status(node),
+      ({ isEngineAnswering }) => isEngineAnswering,
+    );
+  });
+
+  test("a head that is newer than the engine's word goes before it", async () => {
+    await using node = await ServingNode.start();
+    node.commit(2);
+    const old = madeUpLog(node.head);
+    const answering = node.engine.methods.status;
+    node.engine.methods.status = async (report) => ({ ...(await answering(report)), log: old });
+    node.commit(3);
+    const { log } = await until(
+      () => status(node),
+      ({ log: now }) => now?.headTxid === 5,
+    );
+    const { databaseChecksum, end } = node.head;
+    expect(log).toEqual({ ...old, headTxid: 5, headTimeMs: 1_700_000_000_005, databaseChecksum, end });
+  });
+
+  test("of ten thousand replicas the worst are listed, and the document stays readable", async () => {
+    await using node = await ServingNode.start();
+    node.engine.replicas = Array.from({ length: 10_000 }, (_, index) =>
+      madeUpReplica(longest(index), {
+        lagSeconds: index,
+        lagBytes: 2 ** 50 + index,
+        address: "f".repeat(45),
+      }),
+    );
+    node.engine.replicas[17] = madeUpReplica("gone", { state: "lost", retention: "lost" });
+    node.commit(1);
+    await whenReady(node.url);
+    const { body } = await get(`${node.url}/status`);
+    expect(body.length).toBeLessThan(MAX_STATUS_BYTES);
+    const { replicas, replicasTotal } = statusSchema.parse(JSON.parse(body.toString()));
+    expect(replicas).toHaveLength(MAX_LISTED_REPLICAS);
+    expect(replicasTotal).toBe(10_000);
+    expect(replicas.slice(0, 2)).toMatchObject([{ id: "gone" }, { lagSeconds: 9_999 }]);
   });
 });
 
-describe("replicas in the status", () => {
-  test("what a replica says of itself, and what follows from it", async () => {
+describe("what the engine is told", () => {
+  test("along with the question for the status: what a replica says of itself, and was sent", async () => {
     let nowMs = 1_000_000;
-    await using node = await ServingNode.start({ segmentSizeBytes: 2000, clock: () => nowMs });
-    node.commit(1);
-    await whenReady(node.url);
-    nowMs += 5000;
+    await using node = await ServingNode.start({ clock: () => nowMs });
     node.commit(9);
-    await until(
-      () => status(node),
-      ({ log }) => log?.headTxid === 10,
-    );
+    await whenReady(node.url);
     nowMs += 3000;
     await get(`${node.url}/wal?segment=1&offset=80&max_bytes=616&replica_id=edge%201&applied_txid=1`);
-    const [replica] = (await status(node)).replicas;
-    const { end } = node.log;
-    const before = await Promise.all(
-      Array.from({ length: end.segment - 1 }, async (_, index) => {
-        const { headers } = await get(`${node.url}/wal?segment=${index + 1}&offset=0&max_bytes=100000`);
-        return Number(headers["content-length"]);
-      }),
-    );
-    expect(replica).toEqual({
+    await status(node);
+    expect(sightingOf(node, "edge 1")).toEqual({
       id: "edge 1",
       address: "127.0.0.1",
-      state: "catching_up",
-      sent: { segment: 1, offset: 696 },
       received: { segment: 1, offset: 80 },
+      sent: { segment: 1, offset: 696 },
       appliedTxid: 1,
-      lagTransactions: 9,
-      lagBytes: before.reduce((sum, size) => sum + size, 0) - 80 + end.offset,
-      lagSeconds: 3,
       lastSeenMs: nowMs,
-      inactiveSinceMs: null,
-      bytesUntilLost: null,
-    } satisfies ReplicaStatus);
-
-    await get(
-      `${node.url}/wal?segment=${end.segment}&offset=${end.offset}&replica_id=edge%201&applied_txid=10`,
-    );
-    expect((await status(node)).replicas[0]).toMatchObject({
-      state: "streaming",
-      received: end,
-      lagTransactions: 0,
-      lagBytes: 0,
-      lagSeconds: 0,
-    });
-    nowMs += 60_000;
-    expect((await status(node)).replicas[0]).toMatchObject({
-      state: "inactive",
-      inactiveSinceMs: nowMs - 60_000,
+      isAsking: false,
     });
   });
 
-  test("one that waits is streaming, for as long as it waits; what it does not say is null", async () => {
+  test("one that waits is there, for as long as it waits; what it does not say is null", async () => {
     let nowMs = 1_000_000;
     await using node = await ServingNode.start({ clock: () => nowMs });
     node.commit(1);
@@ -118,17 +188,34 @@ describe("replicas in the status", () => {
       () => status(node),
       ({ waitingRequests }) => waitingRequests === 1,
     );
-    nowMs += 55_000;
-    expect((await status(node)).replicas[0]).toMatchObject({
-      state: "streaming",
+    await until(
+      () => status(node),
+      () => sightingOf(node, "a") !== undefined,
+    );
+    expect(sightingOf(node, "a")).toMatchObject({
+      received: end,
+      isAsking: true,
       appliedTxid: null,
-      lagTransactions: null,
-      lagSeconds: null,
-      lagBytes: 0,
       sent: null,
     });
+    nowMs += 5000;
     node.commit(1);
     await held;
+    await status(node);
+    expect(sightingOf(node, "a")).toMatchObject({
+      received: end,
+      isAsking: false,
+      sent: node.log.end,
+      lastSeenMs: nowMs,
+    });
+  });
+
+  test("of a new replica it hears at once, without being asked", async () => {
+    await using node = await ServingNode.start();
+    node.commit(1);
+    await whenReady(node.url);
+    await get(`${node.url}/wal?segment=1&offset=0&replica_id=a`);
+    await expect.poll(() => sightingOf(node, "a"), { interval: 1 }).toBeDefined();
   });
 
   test("a cursor that the node refuses is nobody's word", async () => {
@@ -137,16 +224,8 @@ describe("replicas in the status", () => {
     await whenReady(node.url);
     await get(`${node.url}/wal?segment=9&offset=0&replica_id=lost`);
     await get(`${node.url}/wal?segment=1&offset=99999&replica_id=lost`);
-    expect((await status(node)).replicas).toEqual([]);
-  });
-
-  test("only so many are remembered, the latest", async () => {
-    await using node = await ServingNode.start({ limits: { maxReplicas: 3 } });
-    node.commit(1);
-    await whenReady(node.url);
-    for (const id of ["a", "b", "c", "d", "b", "e"])
-      await get(`${node.url}/wal?segment=1&offset=0&replica_id=${id}`);
-    expect((await status(node)).replicas.map(({ id }) => id)).toEqual(["b", "d", "e"]);
+    await status(node);
+    expect(sightingOf(node, "lost")).toBeUndefined();
   });
 });
 

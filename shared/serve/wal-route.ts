@@ -10,6 +10,7 @@ import type { Chunk, ChunkPlace } from "./chunk-source.ts";
 import { isNoneMatch } from "./conditional.ts";
 import type { NodeHead } from "./engine.ts";
 import type { NodeContext, Parts } from "./parts.ts";
+import { timeHeaders } from "./time-headers.ts";
 
 /** `GET /wal`: log bytes from a cursor on, held until there are some where the asker wishes. */
 export function walRoute(parts: Parts): (c: NodeContext) => Promise<Response> {
@@ -18,12 +19,15 @@ export function walRoute(parts: Parts): (c: NodeContext) => Promise<Response> {
     const query = parseWalQuery(new URL(c.req.url).searchParams);
     const asker = parseAskerHistory(incoming.headers);
     const encoding = chooseEncoding(incoming.headers["accept-encoding"]);
-    const { head, place, answered } = await findChunk(parts, query, asker, outgoing);
+    const { head, headMs, place, answered } = await findChunk(parts, query, asker, outgoing);
     if (outgoing.destroyed) {
       answered();
       return RESPONSE_ALREADY_SENT;
     }
-    const headers = placeHeaders(head, place);
+    const headers = {
+      ...placeHeaders(head, place),
+      ...timeHeaders(head, headMs, parts.reporter.pendingSinceMs),
+    };
     if (isImmutable(head, place)) {
       const etags = [entityTag(head, place, encoding), entityTag(head, place, "identity")] as const;
       if (isNoneMatch(incoming.headers["if-none-match"], etags)) {
@@ -52,19 +56,26 @@ export function walRoute(parts: Parts): (c: NodeContext) => Promise<Response> {
 }
 
 async function findChunk(
-  { state, waiters, chunks, replicas }: Parts,
+  { state, waiters, chunks, sightings, clock }: Parts,
   query: WalQuery,
   asker: AskerHistory,
   outgoing: ServerResponse,
-): Promise<{ head: NodeHead; place: ChunkPlace; answered: (sent?: ChunkPlace["next"]) => void }> {
+): Promise<{
+  head: NodeHead;
+  /** When that was the head, Unix ms. */
+  headMs: number;
+  place: ChunkPlace;
+  answered: (sent?: ChunkPlace["next"]) => void;
+}> {
   const cursor = { segment: query.segment, offset: query.offset };
   let head = state.head();
+  let headMs = clock();
   refuseOtherHistory(head, asker);
   let place = await chunks.locate(head, cursor, query.max_bytes);
   const answered =
     query.replica_id === undefined
       ? () => {}
-      : replicas.asked(query.replica_id, {
+      : sightings.asked(query.replica_id, {
           address: outgoing.socket?.remoteAddress ?? null,
           cursor,
           appliedTxid: query.applied_txid ?? null,
@@ -73,10 +84,11 @@ async function findChunk(
     if (place.lengthBytes === 0 && !place.isSealed && query.wait_ms > 0) {
       await waiters.wait(head.logId, cursor, query.wait_ms, (resume) => outgoing.once("close", resume));
       head = state.head();
+      headMs = clock();
       refuseOtherHistory(head, asker);
       place = await chunks.locate(head, cursor, query.max_bytes);
     }
-    return { head, place, answered };
+    return { head, headMs, place, answered };
   } catch (error) {
     answered();
     throw error;

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { TailraceError, asTailraceError } from "../errors.ts";
+import { TailraceError, asTailraceError, toErrorData } from "../errors.ts";
 import { hashPage } from "../format/page-hash.ts";
 import type { DatabaseView } from "../pages/database-view.ts";
+import { recentError } from "../recent-errors.ts";
 import type { VerificationStatus } from "../status.ts";
 import { hex64 } from "../units.ts";
 import type { DatabaseChecksum, PageNumber, Txid } from "../units.ts";
@@ -116,8 +117,7 @@ export class Verification {
       const state = await this.readAll();
       this.end({ state });
     } catch (error) {
-      const { code, message, hint = null } = asTailraceError(error);
-      this.end({ state: "failed", error: { code, message, hint, timeMs: this.options.clock() } });
+      this.end({ state: "failed", error: recentError(toErrorData(error), this.options.clock()) });
     }
   }
 

@@ -9,7 +9,7 @@ import { DatabaseView } from "../../shared/pages/database-view.ts";
 import { PageTable } from "../../shared/pages/page-table.ts";
 import { differingPages, fillTable, runToEnd } from "../../shared/pages/scan.ts";
 import { answerCalls, emit } from "../../shared/rpc.ts";
-import type { EngineEvents, EngineMethods, SnapshotInfo } from "../../shared/serve/engine.ts";
+import type { EngineEvents, NodeHead, SnapshotInfo } from "../../shared/serve/engine.ts";
 import { startServer } from "../../shared/serve/serve-thread.ts";
 import type { ServeThread } from "../../shared/serve/serve-thread.ts";
 import { SnapshotStore } from "../../shared/snapshots/snapshot-store.ts";
@@ -19,6 +19,7 @@ import { holdFile } from "../../shared/sqlite/held-files.ts";
 import { WalIndexFile } from "../../shared/sqlite/wal-index-file.ts";
 import { hex64 } from "../../shared/units.ts";
 import type { PageNumber, Txid } from "../../shared/units.ts";
+import { MadeUpEngine } from "./made-up-engine.ts";
 
 /**
  * A primary for the replica's tests: a real database, a real log and the real server, but no capture. After each
@@ -130,17 +131,18 @@ export class LogPrimary {
   async listen(): Promise<void> {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    const methods: EngineMethods = {
-      status: () => ({}),
-      snapshot: () => (this.snapshotTaken ??= this.snapshot()),
-    };
-    answerCalls(port1, methods);
+    const engine = new MadeUpEngine(
+      () => this.head,
+      () => (this.snapshotTaken ??= this.snapshot()),
+    );
+    answerCalls(port1, engine.methods);
     this.server = await startServer({
       host: "127.0.0.1",
       port: this.listenPort,
       logFolder: this.logFolder,
       enginePort: port2,
       role: "primary",
+      version: "1.2.3",
     });
     this.listenPort = this.server.port;
     this.announce();
@@ -211,9 +213,8 @@ export class LogPrimary {
     return this.log.headTxid;
   }
 
-  private announce(): void {
-    if (this.port === undefined) return;
-    emit<EngineEvents, "head">(this.port, "head", {
+  private get head(): NodeHead {
+    return {
       logId: this.logId,
       epoch: this.epoch,
       pageSizeBytes: this.pageSizeBytes,
@@ -222,7 +223,11 @@ export class LogPrimary {
       databaseChecksum: hex64(this.table.checksum),
       start: this.log.start,
       end: this.log.durableEnd,
-    });
+    };
+  }
+
+  private announce(): void {
+    if (this.port !== undefined) emit<EngineEvents, "head">(this.port, "head", this.head);
   }
 
   private async snapshot(): Promise<SnapshotInfo> {

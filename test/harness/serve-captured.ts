@@ -14,6 +14,7 @@ export async function serving(database: CapturedDatabase): Promise<string> {
     logFolder: join(database.dataDir, "log"),
     enginePort: port2,
     role: "primary" as const,
+    version: "1.2.3",
   };
   const { port, close } = await runServer(options, Date.now);
   onTestFinished(async () => {

@@ -8,12 +8,13 @@ import { toErrorData } from "../../shared/errors.ts";
 import type { TailraceError } from "../../shared/errors.ts";
 import { LogWriter } from "../../shared/log/log-writer.ts";
 import { answerCalls, emit } from "../../shared/rpc.ts";
-import type { EngineEvents, EngineMethods, NodeHead, SnapshotInfo } from "../../shared/serve/engine.ts";
+import type { EngineEvents, NodeHead, SnapshotInfo } from "../../shared/serve/engine.ts";
 import type { ServeLimits } from "../../shared/serve/limits.ts";
 import { startServer } from "../../shared/serve/serve-thread.ts";
 import { runServer } from "../../shared/serve/server.ts";
 import { hex64 } from "../../shared/units.ts";
 import { History } from "./history.ts";
+import { MadeUpEngine } from "./made-up-engine.ts";
 
 export const LOG_ID = "000102030405060708090a0b0c0d0e0f";
 
@@ -24,6 +25,7 @@ interface Options {
   readonly isThreaded?: boolean;
   /** Unix ms. */
   readonly clock?: () => number;
+  readonly role?: "primary" | "replica";
 }
 
 /** A node whose engine is made up: a real log and real snapshot files behind the real server. */
@@ -31,6 +33,9 @@ export class ServingNode implements AsyncDisposable {
   readonly folder: string;
   readonly history: History = new History(512);
   readonly log: LogWriter;
+  readonly engine: MadeUpEngine;
+  /** Of the head, as far as they are stated. */
+  clock: Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs"> = {};
   url = "";
   /** How often the engine was asked for a snapshot. */
   snapshotCalls = 0;
@@ -39,7 +44,7 @@ export class ServingNode implements AsyncDisposable {
   logId: string = LOG_ID;
   epoch = 1;
   closeServer: (deadlineMs: number) => Promise<void> = async () => {};
-  private readonly engine: MessagePort;
+  private readonly port: MessagePort;
 
   static async start(options: Options = {}): Promise<ServingNode> {
     const { port1, port2 } = new MessageChannel();
@@ -49,7 +54,8 @@ export class ServingNode implements AsyncDisposable {
       port: 0,
       logFolder: join(node.folder, "log"),
       enginePort: port2,
-      role: "primary" as const,
+      role: options.role ?? ("primary" as const),
+      version: "1.2.3",
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     };
     const { port, close } = await (options.isThreaded
@@ -60,9 +66,9 @@ export class ServingNode implements AsyncDisposable {
     return node;
   }
 
-  private constructor(engine: MessagePort, segmentSizeBytes: number) {
+  private constructor(port: MessagePort, segmentSizeBytes: number) {
     this.folder = mkdtempSync(join(tmpdir(), "tailrace-serve-"));
-    this.engine = engine;
+    this.port = port;
     const { log } = LogWriter.open({
       folder: join(this.folder, "log"),
       logId: LOG_ID,
@@ -75,13 +81,14 @@ export class ServingNode implements AsyncDisposable {
     });
     this.log = log;
     this.snapshot = () => this.makeSnapshot(1, 7);
-    answerCalls(engine, {
-      status: () => ({ database: { file: "app.db" }, log: { segments: 1 } }),
-      snapshot: () => {
+    this.engine = new MadeUpEngine(
+      () => this.head,
+      () => {
         this.snapshotCalls += 1;
         return this.snapshot();
       },
-    } satisfies EngineMethods);
+    );
+    answerCalls(port, this.engine.methods);
   }
 
   get head(): NodeHead {
@@ -95,6 +102,7 @@ export class ServingNode implements AsyncDisposable {
       databaseChecksum: hex64(headChecksum),
       start,
       end: durableEnd,
+      ...this.clock,
     };
   }
 
@@ -106,16 +114,16 @@ export class ServingNode implements AsyncDisposable {
   }
 
   announce(): void {
-    emit<EngineEvents, "head">(this.engine, "head", this.head);
+    emit<EngineEvents, "head">(this.port, "head", this.head);
   }
 
   unready(error: TailraceError | null): void {
-    emit<EngineEvents, "unready">(this.engine, "unready", error === null ? null : toErrorData(error));
+    emit<EngineEvents, "unready">(this.port, "unready", error === null ? null : toErrorData(error));
   }
 
   /** The engine dies. */
   closeEngine(): void {
-    this.engine.close();
+    this.port.close();
   }
 
   /** Writes a snapshot's files: pages filled with their number. */
@@ -147,7 +155,7 @@ export class ServingNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeServer(0);
-    this.engine.close();
+    this.port.close();
     this.log.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -106,6 +106,7 @@ export function primaryStatus(changes: object = {}): object {
     ],
     replicasLost: 0,
     replicasReleased: 0,
+    replicasTotal: 2,
     waitingRequests: 1,
     downloads: 0,
     replicas: [
@@ -209,6 +210,7 @@ export function replicaStatus(changes: object = {}): object {
     waitingRequests: 0,
     downloads: 0,
     replicas: [],
+    replicasTotal: 0,
   };
   return { ...document, ...changes };
 }
