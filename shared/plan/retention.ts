@@ -30,6 +30,9 @@ export interface RetentionLimits {
   readonly holdInactiveMs: number;
 }
 
+/** In place of an id: replicas that nobody remembers. No replica can have it. */
+export const UNKNOWN_REPLICAS = "";
+
 /** A replica for which the log is kept. */
 export interface HeldReplica {
   readonly id: string;
@@ -128,7 +131,10 @@ export function reasonsToKeep(state: RetentionState): readonly (readonly string[
     })),
     ...replicas
       .filter((replica) => replica.received.segment >= first && !isOverdue(replica, limits, nowMs))
-      .map(({ id, received }) => ({ reason: `replica ${id}`, segment: received.segment })),
+      .map(({ id, received }) => ({
+        reason: id === UNKNOWN_REPLICAS ? "unknown replicas" : `replica ${id}`,
+        segment: received.segment,
+      })),
   ].toSorted((a, b) => a.segment - b.segment);
   let afterBytes = sizeFrom(segments, first);
   return segments.map(({ segment, sizeBytes, modifiedMs }) => {
