@@ -5,7 +5,7 @@ import { DamagedLogError } from "../log/damaged-log-error.ts";
 import { LogChain } from "../log/log-chain.ts";
 import { readStart } from "../log/log-copy.ts";
 import { listSegments, segmentPath } from "../log/segment-files.ts";
-import type { Cursor } from "../units.ts";
+import type { Cursor, Txid } from "../units.ts";
 import type { Findings } from "./finding.ts";
 import { damageIn, shortened } from "./log-examination.ts";
 import type { LogExamination } from "./log-examination.ts";
@@ -49,6 +49,7 @@ export function examineCopy(
     return undefined;
   }
   let chain: LogChain | undefined;
+  let baseTxid: Txid | undefined;
   const reader = new FragmentReader({
     folder,
     start,
@@ -60,6 +61,7 @@ export function examineCopy(
         pageCount: header.pageCountBefore,
         epoch: header.epoch,
       });
+      baseTxid ??= chain.head.txid;
       const isOther = logId !== undefined && header.logId !== logId;
       const what = isOther ? `it belongs to log ${header.logId}, not ${logId}` : chain.refusesSegment(header);
       if (what !== undefined) throw new DamagedLogError({ segment: header.segment, offset: 0 }, what);
@@ -74,6 +76,7 @@ export function examineCopy(
       const base = { txid: fragment.txid - 1, checksum: fragment.checksumBefore };
       if (chain === undefined) {
         chain = chainFrom(fragment.pageSizeBytes, { ...base, pageCount: 0, epoch: 0 });
+        baseTxid = base.txid;
         claims.proven(placed.start, chain.head);
       }
       const what = chain.refuses(fragment);
@@ -92,13 +95,14 @@ export function examineCopy(
   } finally {
     reader.close();
   }
-  // An empty copy vouches for the place where it begins, whatever the state there is.
+  // An empty copy begins where the position says, and knows nothing against it.
+  if (chain === undefined) claims.trust(start);
   return {
     segments,
     sizeBytes: totalBytes,
     start,
     end: at,
-    baseTxid: 0,
+    baseTxid: baseTxid ?? 0,
     head: chain?.head ?? null,
     tornBytes: newest!.segment === at.segment ? newest!.sizeBytes - at.offset : 0,
     damage: null,

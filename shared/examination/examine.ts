@@ -50,6 +50,8 @@ export interface Examination {
   /** Of snapshot images, which only a deep examination reads. */
   readonly unreadBytes: number;
   readonly table: (TableExamination & { readonly verdict: ClaimVerdict | null }) | null;
+  /** The transaction that clean-close.json says the database file holds; null where there is none of this log. */
+  readonly closedTxid: Txid | null;
   /** Files that are of no use and are made anew by a start: what is wrong with each. */
   readonly useless: readonly { readonly file: string; readonly why: string }[];
   readonly findings: readonly Finding[];
@@ -145,7 +147,7 @@ export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examina
 
   if (table !== null) tellTable(table, verdictOf(table), log, role, tablePart, useless);
   if (position !== undefined) tellPosition(position, verdictOf(position), placePart);
-  if (role === "primary") examineCleanClose(folder, log, logId, placePart, useless);
+  const closedTxid = role === "primary" ? examineCleanClose(folder, log, logId, placePart, useless) : null;
   examineReplicas(folder, placePart, useless);
 
   const parts = [metaPart, logPart, snapshotPart, tablePart, placePart, namePart];
@@ -157,6 +159,7 @@ export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examina
     generations,
     unreadBytes,
     table: table === null ? null : { ...table, verdict: verdictOf(table) },
+    closedTxid,
     useless,
     findings: parts.flatMap(({ list }) => list),
   };
@@ -261,7 +264,7 @@ function tellGood({ segments, sizeBytes, baseTxid, head }: LogExamination, findi
   const content =
     head === null || head.commitTimeMs === null
       ? "no transaction"
-      : `${baseTxid > 0 ? `transactions ${span(baseTxid + 1, head.txid)}` : `up to transaction ${head.txid}`}, database checksum ${hex64(head.checksum)}`;
+      : `transactions ${span(baseTxid + 1, head.txid)}, database checksum ${hex64(head.checksum)}`;
   findings.add("ok", "log", `${files}, ${size(sizeBytes)}: ${content}`);
 }
 
@@ -415,19 +418,19 @@ function examineCleanClose(
   logId: string | undefined,
   findings: Findings,
   useless: { file: string; why: string }[],
-): void {
+): Txid | null {
   const file = "clean-close.json";
   const compares =
     "The next start finds out what has changed since, by the SQLite WAL or by comparing all pages.";
   if (kindOf(join(folder, file)) !== "file") {
     findings.add("note", file, "there is none: the node was never closed in order", { advice: compares });
-    return;
+    return null;
   }
   const parsed = cleanClose.safeParse(orNothing(() => readDocument(join(folder, file))));
   if (!parsed.success) {
     findings.add("damaged", file, "it makes no sense", { advice: compares });
     useless.push({ file, why: "it makes no sense" });
-    return;
+    return null;
   }
   const { txid, databaseChecksum } = parsed.data;
   const isOfThisLog = parsed.data.logId === logId;
@@ -438,6 +441,10 @@ function examineCleanClose(
     const why = `closed at transaction ${txid}, but the log ends at ${head.txid}`;
     findings.add("damaged", file, `${why}: its newest part is lost`, { advice: compares });
     useless.push({ file, why });
+  } else if (isOfThisLog && damage !== null) {
+    findings.add("note", file, `closed at transaction ${txid}, past the damage in the log`, {
+      advice: compares,
+    });
   } else {
     findings.add(
       "note",
@@ -448,6 +455,7 @@ function examineCleanClose(
       },
     );
   }
+  return isOfThisLog ? txid : null;
 }
 
 function examineReplicas(folder: string, findings: Findings, useless: { file: string; why: string }[]): void {

@@ -40,8 +40,18 @@ export function planRepair(examination: Examination): RepairPlan {
     const why = whyAside(generation, cut);
     return why === undefined ? [] : [{ files: filesOf(generation), why }];
   });
-  const others = useless.map(({ file, why }) => ({ files: [file], why }));
+  const others = [...useless, ...pastCut(examination, cut)].map(({ file, why }) => ({ files: [file], why }));
   return { cut, refusal, moves: [...snapshots, ...others] };
+}
+
+/** What speaks of a state past the cut, and would be taken for proof that the log has lost something. */
+function pastCut({ table, closedTxid }: Examination, cut: LogCut | null): Examination["useless"] {
+  if (cut === null) return [];
+  const why = "of a state past the cut; made anew";
+  return [
+    ...(table?.verdict === "beyond" ? [{ file: "pages.sum", why }] : []),
+    ...(closedTxid !== null && closedTxid > cut.keptTxid ? [{ file: "clean-close.json", why }] : []),
+  ];
 }
 
 export function isNothing({ cut, moves }: RepairPlan): boolean {

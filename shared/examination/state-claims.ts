@@ -41,6 +41,11 @@ export class StateClaims {
     }
   }
 
+  /** The log begins, and ends, at this place: it says nothing of the state there. */
+  trust(at: Cursor): void {
+    for (const claim of this.byPlace.get(placeOf(at)) ?? []) this.verdicts.set(claim, "confirmed");
+  }
+
   /** When all of the log from `start` to `end` has been read. */
   judge(
     start: Cursor,

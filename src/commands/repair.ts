@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { carryOut } from "../../shared/examination/carry-out-repair.ts";
@@ -9,7 +9,6 @@ import { isNothing, planRepair } from "../../shared/examination/repair-plan.ts";
 import type { RepairPlan } from "../../shared/examination/repair-plan.ts";
 import { TailraceError } from "../../shared/errors.ts";
 import { loadDriver } from "../../shared/sqlite/driver.ts";
-import type { Driver } from "../../shared/sqlite/driver.ts";
 import { DataFolder } from "../../shared/storage/data-folder.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
@@ -32,31 +31,59 @@ export const repairCommand: Command<RepairSettings> = {
 async function run(call: Call<RepairSettings>): Promise<number> {
   const { output, settings } = call;
   const folder = findDataFolder(operand(call, 0));
-  const letGo = hold(folder, await loadDriver("node:sqlite"));
+  const driver = await loadDriver("node:sqlite");
+  // Until it is agreed that something is to change, nothing does: no more than what check holds.
+  let letGo = holdForReading(folder, driver);
   try {
+    const seen = stampOf(folder);
     const examination = examine({ folder, isDeep: settings.deep, onProgress: progressTo(output) });
     const plan = planRepair(examination);
     if (isNothing(plan)) return sayNothing(call, examination, plan);
     if (!output.isJson) output.raw(`${planText(folder, plan)}\n`);
     const isAgreed = settings.yes || (await ask());
-    const keptIn = isAgreed ? carryOut(folder, plan, Date.now) : null;
-    output.data(
-      { folder, plan, isDone: isAgreed, keptIn },
-      isAgreed ? `done; what was taken away is in ${keptIn}` : "nothing was changed",
-    );
-    return isAgreed && plan.refusal === null ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
+    if (!isAgreed) {
+      output.data({ folder, plan, isDone: false, keptIn: null }, "nothing was changed");
+      return EXIT_NOT_AS_IT_SHOULD;
+    }
+    letGo();
+    const held = DataFolder.open(folder, driver);
+    letGo = () => held.close();
+    if (stampOf(folder) !== seen) throw changed(folder);
+    const keptIn = carryOut(folder, plan, Date.now);
+    output.data({ folder, plan, isDone: true, keptIn }, `done; what was taken away is in ${keptIn}`);
+    return plan.refusal === null ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
   } finally {
     letGo();
   }
 }
 
-/** Exclusive, unless that would have to make a file: then there is no node, nor a sign of one. */
-function hold(folder: string, driver: Driver): () => void {
-  if (!existsSync(join(folder, "lock.db"))) return () => {};
-  // Says what to do instead, where a node is running.
-  holdForReading(folder, driver)();
-  const held = DataFolder.open(folder, driver);
-  return () => held.close();
+/** What changes when a node runs on the folder, were it for a moment only. */
+function stampOf(folder: string): string {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).toSorted();
+  return files
+    .filter((name) => !name.startsWith("lock.db"))
+    .map((name) => {
+      const { size, mtimeNs, isDirectory } = statOf(join(folder, name));
+      return isDirectory ? name : `${name} ${size} ${mtimeNs}`;
+    })
+    .join("\n");
+}
+
+function statOf(path: string): {
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly isDirectory: boolean;
+} {
+  // A link that leads nowhere is as it was as well.
+  const stats = lstatSync(path, { bigint: true });
+  return { size: stats.size, mtimeNs: stats.mtimeNs, isDirectory: stats.isDirectory() };
+}
+
+function changed(folder: string): TailraceError {
+  return new TailraceError("data_folder_in_use", `${folder} has changed since it was examined`, {
+    retryable: true,
+    hint: "A node ran on it meanwhile. Look at it again with tailrace check.",
+  });
 }
 
 function sayNothing({ output }: Call<RepairSettings>, examination: Examination, plan: RepairPlan): number {

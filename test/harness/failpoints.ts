@@ -52,6 +52,8 @@ export const SNAPSHOT: readonly string[] = [
   "snapshot.sums-written",
   "snapshot.published",
 ];
+/** Hit by a repair that cuts a log. */
+export const REPAIR: readonly string[] = ["repair.begun", "repair.tail-saved", "repair.moved", "repair.cut"];
 /** Only where a replica's durability asks for an fsync of its WAL; tested beside the appender. */
 export const ELSEWHERE: readonly string[] = ["append.synced"];
 
