@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /** Programs that Tailrace's tests prove it against, and that are not on every machine. */
-const OUTSIDERS = ["python3", "sqlite3", "cmp", "prlimit"] as const;
+const OUTSIDERS = ["python3", "sqlite3", "cmp", "prlimit", "promtool", "systemd-analyze"] as const;
 
 /**
  * Test files that cannot run here because an outside program is missing, each with what it lacks. A file needs a program
