@@ -58,7 +58,9 @@ export function formatAmount(value: number, unit: Unit): string {
       : (["d", "h", "min", "s", "ms"] as const);
   const factors = unit === "bytes" ? BYTES : MS;
   // A day is 24h: a limit of hours is what people write.
-  const isFit = (name: string): boolean => value % factors[name.toLowerCase()]! === 0;
-  const name = names.find((candidate) => isFit(candidate) && !(candidate === "d" && value < 2 * MS["d"]!));
-  return name === undefined ? String(value) : `${value / factors[name.toLowerCase()]!}${name}`;
+  const factorOf = (name: string): number => factors[name.toLowerCase()] ?? 1;
+  const name = names.find(
+    (candidate) => value % factorOf(candidate) === 0 && (candidate !== "d" || value >= 2 * factorOf("d")),
+  );
+  return name === undefined ? String(value) : `${value / factorOf(name)}${name}`;
 }

@@ -1,13 +1,14 @@
-import { readFileSync } from "node:fs";
 import { Command as CommanderCommand, CommanderError, Option } from "commander";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import type { Command } from "./command.ts";
-import { describeSettings, readSettings } from "./configuration.ts";
-import type { SettingInfo } from "./configuration.ts";
+import { describeSettings, readConfiguration } from "./configuration.ts";
+import type { Configuration, SettingInfo } from "./configuration.ts";
 import { EXIT_DONE, EXIT_WRONG_USAGE, exitCodeOf } from "./exit-code.ts";
 import { createOutput } from "./output.ts";
 import type { Streams } from "./output.ts";
+import { configurationDocument, configurationText } from "./print-config.ts";
 import { listenForStop } from "./signals.ts";
+import { packageVersion } from "./version.ts";
 
 export interface CommandLineOptions {
   readonly commands: readonly Command[];
@@ -46,7 +47,7 @@ export async function runCommandLine({
     });
   }
   try {
-    await program.parseAsync(words, { from: "user" });
+    await program.parseAsync(withBareValues(words, commands), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Asking for help or the version is no error. Without any command, help has been shown, and is one.
@@ -56,6 +57,17 @@ export async function runCommandLine({
     }
   }
   return exitCode;
+}
+
+/** A value that may be left out is never taken from the word that stands next: `--watch URL`. */
+function withBareValues(words: readonly string[], commands: readonly Command[]): readonly string[] {
+  const command = commands.find(({ name }) => name === words[0]);
+  const infos = command === undefined ? [] : describeSettings(command.settings);
+  const bare = new Map(infos.map((info) => [`--${info.flag}`, info.bare]));
+  return words.map((word, index) => {
+    const value = bare.get(word);
+    return value === undefined || /^[\d.]/.test(words[index + 1] ?? "") ? word : `${word}=${value}`;
+  });
 }
 
 function wrongUsage({ message }: CommanderError): TailraceError {
@@ -73,14 +85,29 @@ async function runCommand(
 ): Promise<number> {
   let output = createOutput({ json: flags["json"] === true, environment, stdout, stderr });
   try {
-    const settings = readSettings(command.settings, flags, environment);
+    const readAgain = (): Configuration<object> =>
+      readConfiguration(command.settings, { flags, environment });
+    const configuration = readAgain();
+    const { settings } = configuration;
     const isJson = "json" in settings && settings.json === true;
     output = createOutput({ json: isJson, environment, stdout, stderr });
+    if ("printConfig" in settings && settings.printConfig === true) {
+      const printed = { ...command, given: operands };
+      output.data(configurationDocument(printed, configuration), configurationText(printed, configuration));
+      return EXIT_DONE;
+    }
     return await command.run({
       operands,
       settings,
+      configuration,
+      readAgain,
       output,
-      listenForStop: (deadlineMs) => listenForStop(deadlineMs, (text) => output.message(text)),
+      stderr: stderr === process.stderr ? undefined : stderr,
+      listenForStop: (deadlineMs, say = (text) => output.message(text)) =>
+        listenForStop({
+          deadlineMs: typeof deadlineMs === "number" ? () => deadlineMs : deadlineMs,
+          say,
+        }),
     });
   } catch (error) {
     output.error(error);
@@ -109,18 +136,15 @@ function addCommand(
 }
 
 /** Commander checks nothing and knows no default, so that a given flag can be told from one that was left out. */
-function toOption({ flag, variable, placeholder, description, choices, defaultText }: SettingInfo): Option {
-  const value = placeholder === undefined ? "" : ` <${placeholder}>`;
+function toOption(info: SettingInfo): Option {
+  const { flag, variable, placeholder, description, choices, bare, defaultText } = info;
+  const name = bare === undefined ? `<${placeholder}>` : `[${placeholder}]`;
+  const value = placeholder === undefined ? "" : ` ${name}`;
   const facts = [
     ...(choices === undefined ? [] : [choices.join(" | ")]),
     ...(defaultText === undefined ? [] : [`default: ${defaultText}`]),
   ];
   const inBrackets = facts.length === 0 ? "" : ` (${facts.join("; ")})`;
-  return new Option(`--${flag}${value}`, `${description}${inBrackets} [${variable}]`);
-}
-
-function packageVersion(): string {
-  // One folder up in a checkout, two in the published package (dist/src).
-  const up = import.meta.url.endsWith(".ts") ? "../package.json" : "../../package.json";
-  return (JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string }).version;
+  const option = new Option(`--${flag}${value}`, `${description}${inBrackets} [${variable}]`);
+  return bare === undefined ? option : option.preset(bare);
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import type { Output } from "./output.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Output, Stream } from "./output.ts";
 import type { StopRequest } from "./signals.ts";
 
 export interface Operand {
@@ -22,9 +23,18 @@ export interface Command<Settings = object> {
 export interface Call<Settings> {
   readonly operands: readonly string[];
   readonly settings: Settings;
+  readonly configuration: Configuration<Settings>;
+  /** The same flags and variables over what the file holds now. @throws invalid_configuration */
+  readonly readAgain: () => Configuration<Settings>;
   readonly output: Output;
-  /** Starts listening for SIGTERM and SIGINT; without it they end the process as usual. */
-  readonly listenForStop: (deadlineMs: number) => StopRequest;
+  /** Where it is not the process's own. */
+  readonly stderr: Stream | undefined;
+  /**
+   * Starts listening for SIGTERM and SIGINT; without it they end the process as usual.
+   *
+   * @param say told before the process is ended by force; default: a message
+   */
+  readonly listenForStop: (deadlineMs: number | (() => number), say?: (text: string) => void) => StopRequest;
 }
 
 /** The operands by position. Commander has made sure that they are there. */

@@ -70,6 +70,7 @@ export function describeSettings(schema: z.ZodType): readonly SettingInfo[] {
       unit,
       none,
       preset = fallback,
+      bare,
       isReloadable = false,
     } = property as Omit<Partial<SettingMeta>, "preset"> & {
       preset?: unknown;
@@ -84,6 +85,7 @@ export function describeSettings(schema: z.ZodType): readonly SettingInfo[] {
       ...(placeholder === undefined ? {} : { placeholder }),
       ...(unit === undefined ? {} : { unit }),
       ...(none === undefined ? {} : { none }),
+      ...(bare === undefined ? {} : { bare }),
     };
     return {
       ...facts,
@@ -225,8 +227,10 @@ function fromText({ type }: SettingInfo, value: unknown): unknown {
   return value;
 }
 
-function wayOut({ flag, placeholder, choices, description, type, unit, defaultText }: SettingInfo): string {
-  const usage = type === "boolean" ? `--${flag}` : `--${flag} ${placeholder ?? "VALUE"}`;
+function wayOut(info: SettingInfo): string {
+  const { flag, placeholder = "VALUE", choices, description, type, unit, bare, defaultText } = info;
+  const usage =
+    type === "boolean" ? `--${flag}` : `--${flag} ${bare === undefined ? placeholder : `[${placeholder}]`}`;
   const allowed = choices === undefined ? "" : ` One of: ${choices.join(", ")}.`;
   const form = unit === undefined ? "" : ` Give ${FORMS[unit]}.`;
   return `${usage}: ${description}.${allowed}${form}${defaultText === undefined ? "" : ` Default: ${defaultText}.`}`;

@@ -3,7 +3,6 @@ const MAX_EDITS = 3;
 
 /** The candidate that a mistyped word was most likely meant to be; undefined where none is near. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const plain = (text: string): string => text.replaceAll(/[-_]/g, "").toLowerCase();
   let best: string | undefined;
   let bestEdits = Math.min(MAX_EDITS, Math.floor(word.length / 2)) + 1;
   for (const candidate of candidates) {
@@ -13,6 +12,10 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     bestEdits = edits;
   }
   return best;
+}
+
+function plain(text: string): string {
+  return text.replaceAll(/[-_]/g, "").toLowerCase();
 }
 
 /** How many letters have to be added, removed, replaced, or swapped with their neighbour. */

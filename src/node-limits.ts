@@ -43,7 +43,7 @@ export const SEGMENT_MIN_BYTES: number = 64 * KIB;
 export const SEGMENT_MAX_BYTES: number = GIB;
 
 interface LimitDefinition {
-  readonly type: z.ZodType<number, number | string>;
+  readonly type: z.ZodType<number, number | string> | z.ZodType<number, number>;
   /** On a primary. */
   readonly initial: number;
   readonly onReplica?: number;
@@ -110,7 +110,7 @@ const definitions: Readonly<Record<keyof PrimaryLimits, LimitDefinition>> = {
     },
   },
   keepSnapshots: {
-    type: z.int().min(1).max(100) as unknown as z.ZodType<number, number | string>,
+    type: z.int().min(1).max(100),
     initial: 2,
     meta: { placeholder: "N", description: "snapshots that are kept, each as large as the database" },
   },
@@ -158,7 +158,12 @@ export function limitOptions<Key extends keyof PrimaryLimits>(
   keys: readonly Key[],
   role: "primary" | "replica",
 ): LimitShape<Key> {
-  return shapeOf(keys, (key) => z.number().pipe(definitions[key].type).default(initialOf(key, role)));
+  return shapeOf(keys, (key) => {
+    const type: z.ZodType<number, number> = z
+      .number()
+      .pipe(definitions[key].type as unknown as z.ZodType<number, number>);
+    return type.default(initialOf(key, role));
+  });
 }
 
 function shapeOf<Key extends string>(
@@ -227,4 +232,19 @@ export function refuseConflicts(
       params: { conflict },
     });
   }
+}
+
+/** Limits as engines take them: null, not 0, is no limit. */
+export type ForEngine<Limits extends NodeLimits> = Omit<Limits, "maxLogBytes"> & {
+  readonly maxLogBytes: number | null;
+};
+
+/** Of anything that has the limits of a primary or a replica, those alone. */
+export function limitsForEngine<Key extends keyof PrimaryLimits>(
+  keys: readonly Key[],
+  from: NodeLimits & Pick<PrimaryLimits, Key>,
+): ForEngine<NodeLimits & Pick<PrimaryLimits, Key>> {
+  const limits = Object.fromEntries(keys.map((key) => [key, from[key]])) as NodeLimits &
+    Pick<PrimaryLimits, Key>;
+  return { ...limits, maxLogBytes: from.maxLogBytes === 0 ? null : from.maxLogBytes };
 }

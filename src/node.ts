@@ -12,7 +12,7 @@ import { claimFile } from "./driver-registry.ts";
 import { assertSupportedHost } from "./host.ts";
 import type { Listen } from "./options.ts";
 import { dataFolderOf, databasePath, logFolderOf } from "./paths.ts";
-import type { StopRequest } from "./signals.ts";
+import { packageVersion } from "./version.ts";
 
 /** What a node needs of its engine: capture on a primary, following on a replica. */
 interface Engine {
@@ -94,6 +94,7 @@ export async function startNode<E extends Engine>({
             logFolder: logFolderOf(dataDir),
             enginePort: serverPort,
             role,
+            version: packageVersion(),
           });
     // Used when there is no engine yet to be closed after it.
     const unserve = new AsyncDisposableStack();
@@ -129,13 +130,4 @@ export async function startNode<E extends Engine>({
     else await discard();
     throw error;
   }
-}
-
-/** Lets a command run on until it is told to stop. @throws what has ended the node before that */
-export async function stopOrFailure(
-  stop: StopRequest,
-  { failed }: Pick<Node<Engine>, "failed">,
-): Promise<void> {
-  const error = await Promise.race([stop.requested, failed]);
-  if (error !== undefined) throw error;
 }

@@ -15,6 +15,8 @@ export interface SettingMeta {
   readonly none?: string;
   /** The default, of what is read from text: zod does not tell it there. */
   readonly preset?: number;
+  /** What the flag alone, without a value, means: the value may then be left out. */
+  readonly bare?: string;
   /** SIGHUP takes a new value over; any other setting waits for a restart. */
   readonly isReloadable?: boolean;
 }
@@ -26,7 +28,7 @@ export function described(meta: SettingMeta): SettingMeta & Record<string, unkno
 
 /** A size or a time with its default. */
 export function amountSetting(
-  type: z.ZodType<number, number | string>,
+  type: z.ZodType<number, number | string> | z.ZodType<number, number>,
   preset: number,
   meta: SettingMeta,
 ): z.ZodType<number> {

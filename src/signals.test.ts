@@ -2,37 +2,52 @@ import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 
-const children: ChildProcessByStdio<null, Readable, Readable>[] = [];
+const children: ChildProcessByStdio<Writable, Readable, Readable>[] = [];
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** A process that never stops by itself. It says `ready`, then `asked`, and half a second later `still here`. */
-async function stubborn(deadlineMs: number): Promise<{
-  child: ChildProcessByStdio<null, Readable, Readable>;
-  line: () => Promise<string>;
-  exit: Promise<unknown>;
-}> {
-  const script = `
-    const { listenForStop } = await import(${JSON.stringify(new URL("signals.ts", import.meta.url).href)});
-    const { requested } = listenForStop(${deadlineMs}, console.log);
-    setInterval(() => {}, 1000);
-    console.log("ready");
-    await requested;
-    console.log("asked");
-    setTimeout(() => console.log("still here"), 500);`;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+interface Started {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  /** The next line that it prints. */
+  readonly line: () => Promise<string>;
+  /** Its exit code, or the signal that ended it. */
+  readonly exit: Promise<unknown>;
+}
+
+/** A process of that script, which sees `listenForStop` and `listenForHangUp`, and prints `ready` first. */
+async function start(script: string): Promise<Started> {
+  const child = spawn(
+    process.execPath,
+    [
+      "--input-type=module",
+      "--eval",
+      `const { listenForStop, listenForHangUp } = await import(${JSON.stringify(new URL("signals.ts", import.meta.url).href)});
+       ${script}`,
+    ],
+    { stdio: ["pipe", "pipe", "pipe"] },
+  );
   children.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => String((await lines.next()).value);
-  const exit = once(child, "exit").then(([code]: unknown[]) => code);
+  const exit = once(child, "exit").then(([code, signal]: unknown[]) => code ?? signal);
   expect(await line()).toBe("ready");
   return { child, line, exit };
+}
+
+/** A process that never stops by itself. It says `ready`, then `asked`, and half a second later `still here`. */
+function stubborn(deadlineMs: number, more = ""): Promise<Started> {
+  return start(`
+    const { requested } = listenForStop({ deadlineMs: () => ${deadlineMs}, say: console.log });
+    setInterval(() => {}, 1000);
+    ${more}
+    console.log("ready");
+    await requested;
+    console.log("asked");
+    setTimeout(() => console.log("still here"), 500);`);
 }
 
 test("the first signal asks, the second forces", async () => {
@@ -41,8 +56,8 @@ test("the first signal asks, the second forces", async () => {
   expect(await line()).toBe("asked");
   expect(await line()).toBe("still here");
   child.kill("SIGINT");
-  expect(await line()).toBe("second SIGINT: stopping at once");
-  expect(await exit).toBe(130);
+  expect(await line()).toBe("second SIGINT: ended by force");
+  expect(await exit).toBe("SIGINT");
 });
 
 test("two signals at once are one: a Ctrl-C that comes by way of npm too", async () => {
@@ -57,6 +72,38 @@ test("who does not stop within the deadline is ended", async () => {
   const { child, line, exit } = await stubborn(50);
   child.kill("SIGTERM");
   expect(await line()).toBe("asked");
-  expect(await line()).toBe("not stopped within 50 ms: giving up");
-  expect(await exit).toBe(1);
+  expect(await line()).toBe("not stopped within 50 ms: ended by force");
+  expect(await exit).toBe("SIGKILL");
+});
+
+test("also while a thread of it hangs in a system call, which process.exit would wait for", async () => {
+  const { child, line, exit } = await stubborn(
+    50,
+    `const { Worker } = await import("node:worker_threads");
+     const { once } = await import("node:events");
+     const thread = new Worker(
+       'require("node:worker_threads").parentPort.postMessage("in it"); require("node:fs").readSync(0, Buffer.alloc(1));',
+       { eval: true, execArgv: [] });
+     await once(thread, "message");`,
+  );
+  child.kill("SIGTERM");
+  expect(await line()).toBe("asked");
+  expect(await line()).toBe("not stopped within 50 ms: ended by force");
+  expect(await exit).toBe("SIGKILL");
+});
+
+test("SIGHUP asks to reload, and does not end the process", async () => {
+  const { child, line } = await start(`
+    const stop = listenForStop({ deadlineMs: () => 60_000, say: console.log });
+    listenForHangUp({ reload: () => console.log("reload"), stop });
+    setInterval(() => {}, 1000);
+    console.log("ready");
+    await stop.requested;
+    console.log("asked");`);
+  child.kill("SIGHUP");
+  expect(await line()).toBe("reload");
+  child.kill("SIGHUP");
+  expect(await line()).toBe("reload");
+  child.kill("SIGTERM");
+  expect(await line()).toBe("asked");
 });

@@ -1,23 +1,28 @@
-import { EXIT_DONE } from "../exit-code.ts";
+import { startCapture } from "../../primary/capture-thread.ts";
 import type { Call, Command } from "../command.ts";
 import { operand } from "../command.ts";
-import { startNode, stopOrFailure } from "../node.ts";
+import { EXIT_DONE } from "../exit-code.ts";
+import { PRIMARY_LIMIT_KEYS, limitsForEngine } from "../node-limits.ts";
 import { primarySettings } from "../node-settings.ts";
 import type { PrimarySettings } from "../node-settings.ts";
-import { startCapture } from "../../primary/capture-thread.ts";
+import { startNode } from "../node.ts";
+import { serve } from "../serving.ts";
+import type { Serving } from "../serving.ts";
 
 export const primaryCommand: Command<PrimarySettings> = {
   name: "primary",
   summary: "follow the commits of FILE, whoever writes it, and serve them to replicas",
   operands: [{ name: "FILE", description: "the database; created if it is missing" }],
   settings: primarySettings,
-  run,
+  run: (call) => serve(call, (serving) => run(call, serving)),
 };
 
-async function run(call: Call<PrimarySettings>): Promise<number> {
-  const { settings, output } = call;
-  const stop = call.listenForStop(settings.deadlineMs);
-  const { driver, durability, deadlineMs } = settings;
+async function run(
+  call: Call<PrimarySettings>,
+  { log, untilStopped }: Serving<PrimarySettings>,
+): Promise<number> {
+  const { settings } = call;
+  const { driver, durability, deadlineMs, segmentSizeBytes } = settings;
   const node = await startNode({
     role: "primary",
     file: operand(call, 0),
@@ -25,26 +30,44 @@ async function run(call: Call<PrimarySettings>): Promise<number> {
     driver,
     listen: settings,
     deadlineMs,
-    start: (paths) => startCapture({ ...paths, driverName: driver, durability }),
+    start: (paths) =>
+      startCapture({
+        ...paths,
+        driverName: driver,
+        durability,
+        segmentSizeBytes,
+        ...limitsForEngine(PRIMARY_LIMIT_KEYS, settings),
+      }),
   });
   await using _ = node.opened;
   const { engine, file, dataDir, address } = node;
-  engine.on("message", (text) => output.event("message", { text }, text));
+  engine.on("message", (text) => log.notice({ level: "info", name: "message", text, fields: {} }));
   engine.on("trouble", (error) => {
-    output.event(
-      "trouble",
-      { error },
-      error === null ? "well again" : `retrying after ${error.code}: ${error.message}`,
+    log.notice(
+      error === null
+        ? { level: "info", name: "capture_recovered", text: "well again", fields: {} }
+        : {
+            level: "warn",
+            name: "capture_trouble",
+            text: `retrying after ${error.code}: ${error.message}`,
+            fields: { code: error.code, message: error.message, hint: error.hint ?? null },
+          },
     );
   });
-  output.event(
+  log.step(
     "serving",
-    { role: "primary", file, url: address, dataDir, durability, driver },
+    { role: "primary", file, url: address ?? null, dataDir, durability, driver },
     `serving ${file} at ${address} (durability ${durability}, own files in ${dataDir})`,
   );
-  await stopOrFailure(stop, node);
-  output.event("stopping", {}, "stopping");
+  log.notice({
+    level: "info",
+    name: "status_page",
+    text: `status page ${address}/`,
+    fields: { url: `${address}/` },
+  });
+  const exitCode = await untilStopped(node.failed);
+  if (exitCode === EXIT_DONE) log.step("stopping", {}, "stopping");
   await node.opened.disposeAsync();
-  output.event("stopped", {}, `stopped; ${file} is an ordinary SQLite database`);
-  return EXIT_DONE;
+  if (exitCode === EXIT_DONE) log.step("stopped", {}, `stopped; ${file} is an ordinary SQLite database`);
+  return exitCode;
 }

@@ -3,10 +3,14 @@ import { asTailraceError } from "../../shared/errors.ts";
 import type { Call, Command } from "../command.ts";
 import { operand } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
-import { startNode, stopOrFailure } from "../node.ts";
+import { withoutCredentials } from "../log/redact.ts";
 import { parseNodeUrl } from "../node-client.ts";
+import { REPLICA_LIMIT_KEYS, limitsForEngine } from "../node-limits.ts";
 import { replicaSettings } from "../node-settings.ts";
 import type { ReplicaSettings } from "../node-settings.ts";
+import { startNode } from "../node.ts";
+import { serve } from "../serving.ts";
+import type { Serving } from "../serving.ts";
 
 export const replicaCommand: Command<ReplicaSettings> = {
   name: "replica",
@@ -19,13 +23,15 @@ export const replicaCommand: Command<ReplicaSettings> = {
     },
   ],
   settings: replicaSettings,
-  run,
+  run: (call) => serve(call, (serving) => run(call, serving)),
 };
 
-async function run(call: Call<ReplicaSettings>): Promise<number> {
-  const { settings, output } = call;
+async function run(
+  call: Call<ReplicaSettings>,
+  { log, stop, untilStopped }: Serving<ReplicaSettings>,
+): Promise<number> {
+  const { settings } = call;
   const primary = parseNodeUrl(operand(call, 0));
-  const stop = call.listenForStop(settings.deadlineMs);
   const { driver, durability, onForeignWrite, deadlineMs, id } = settings;
   const node = await startNode({
     role: "replica",
@@ -41,33 +47,38 @@ async function run(call: Call<ReplicaSettings>): Promise<number> {
         driverName: driver,
         durability,
         onForeignWrite,
+        ...limitsForEngine(REPLICA_LIMIT_KEYS, settings),
         ...(id === undefined ? {} : { replicaId: id }),
       }),
   });
   await using _ = node.opened;
   const { engine, file, dataDir, address } = node;
-  engine.on("message", (text) => output.event("message", { text }, text));
-  output.event(
+  engine.on("message", (text) => log.notice({ level: "info", name: "message", text, fields: {} }));
+  const source = withoutCredentials(primary);
+  log.step(
     "serving",
-    { role: "replica", file, url: address, primary, dataDir, durability, driver },
-    `following ${primary} into ${file}, served in turn at ${address} (own files in ${dataDir})`,
+    { role: "replica", file, url: address ?? null, primary: source, dataDir, durability, driver },
+    `following ${source} into ${file}, served in turn at ${address} (own files in ${dataDir})`,
   );
-  const ready = engine.ready.then(
-    () => true,
-    async (error: unknown) => {
-      // A URL that leads elsewhere: nothing of it stays on the disk.
-      if (asTailraceError(error).code === "not_tailrace") await node.discard();
-      throw error;
-    },
+  log.notice({
+    level: "info",
+    name: "status_page",
+    text: `status page ${address}/`,
+    fields: { url: `${address}/` },
+  });
+  const failedBeforeReady = engine.ready.then(
+    () => undefined,
+    (error: unknown) => asTailraceError(error),
   );
-  // `ready` fails together with the engine, and knows what to do about it; so it alone is waited for at first.
-  const isReady = await Promise.race([ready, stop.requested.then(() => false)]);
-  if (isReady) {
-    output.event("ready", { file }, `${file} can be read`);
-    await stopOrFailure(stop, node);
-  }
-  output.event("stopping", {}, "stopping");
+  // `ready` fails together with the engine, and knows why; so it alone is waited for at first.
+  const failure = await Promise.race([failedBeforeReady, stop.requested]);
+  const isReady = failure === undefined && !stop.signal.aborted;
+  if (isReady) log.step("ready", { file }, `${file} can be read`);
+  const exitCode = await untilStopped(failure === undefined ? node.failed : Promise.resolve(failure));
+  // A URL that leads elsewhere: nothing of it stays on the disk.
+  if (failure?.code === "not_tailrace") await node.discard();
+  if (exitCode === EXIT_DONE) log.step("stopping", {}, "stopping");
   await node.opened.disposeAsync();
-  output.event("stopped", {}, `stopped; ${file} is an ordinary SQLite database`);
-  return EXIT_DONE;
+  if (exitCode === EXIT_DONE) log.step("stopped", {}, `stopped; ${file} is an ordinary SQLite database`);
+  return exitCode;
 }

@@ -1,0 +1,153 @@
+import { TailraceError, toErrorData } from "../shared/errors.ts";
+import { valueText } from "./configuration.ts";
+import type { Configuration, ConfigurationEntry, SettingInfo } from "./configuration.ts";
+import type { NodeLog } from "./log/node-log.ts";
+import { limitConflicts } from "./node-limits.ts";
+import type { NodeSettings } from "./node-settings.ts";
+
+/** A setting that is another one than before. */
+export interface Change {
+  readonly info: SettingInfo;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** What becomes of a configuration that was read again. */
+export interface ReloadPlan {
+  readonly taken: readonly Change[];
+  /** Changed in the file, but of no effect while the process runs. */
+  readonly needRestart: readonly Change[];
+}
+
+/** What differs from what is in force. */
+export function planReload(
+  inForce: Readonly<Record<string, unknown>>,
+  entries: readonly ConfigurationEntry[],
+): ReloadPlan {
+  const changes = entries
+    .map(({ info, value }) => ({ info, before: inForce[info.key], after: value }))
+    .filter(({ before, after }) => before !== after);
+  return {
+    taken: changes.filter(({ info }) => info.isReloadable),
+    needRestart: changes.filter(({ info }) => !info.isReloadable),
+  };
+}
+
+export interface ReloaderOptions<Settings> {
+  readonly configuration: Configuration<Settings>;
+  /** Reads file, variables and flags again. @throws invalid_configuration */
+  readonly readAgain: () => Configuration<Settings>;
+  readonly log: NodeLog;
+}
+
+/** Takes over what can change while a node runs, all or nothing. */
+export class Reloader<Settings extends NodeSettings> {
+  private readonly options: ReloaderOptions<Settings>;
+  private inForce: Settings;
+  private apply: ((settings: Settings) => Promise<void>) | undefined;
+  /** Asked for, and not begun. */
+  private isAsked = false;
+  private isAtWork = false;
+
+  constructor(options: ReloaderOptions<Settings>) {
+    this.options = options;
+    this.inForce = options.configuration.settings;
+  }
+
+  /** The settings as they are in force. */
+  get settings(): Settings {
+    return this.inForce;
+  }
+
+  /** From here on something can be changed. What was asked for before is done now. */
+  ready(apply: (settings: Settings) => Promise<void>): void {
+    this.apply = apply;
+    if (this.isAsked) this.ask();
+  }
+
+  /** Asks for a reload; during one, for another one after it. Never throws: what is wrong is logged. */
+  ask(): void {
+    this.isAsked = true;
+    if (this.apply === undefined || this.isAtWork) return;
+    this.isAtWork = true;
+    void this.work(this.apply).finally(() => (this.isAtWork = false));
+  }
+
+  private async work(apply: (settings: Settings) => Promise<void>): Promise<void> {
+    while (this.isAsked) {
+      this.isAsked = false;
+      try {
+        await this.reload(apply);
+      } catch (error) {
+        const { code, message, hint = null } = toErrorData(error);
+        this.options.log.notice({
+          level: "error",
+          name: "configuration_refused",
+          text: `the configuration was read again and refused, nothing has changed: ${message}`,
+          fields: { code, message, hint },
+        });
+      }
+    }
+  }
+
+  private async reload(apply: (settings: Settings) => Promise<void>): Promise<void> {
+    const { configuration, readAgain, log } = this.options;
+    const { file } = configuration;
+    if (file === undefined) {
+      log.notice({
+        level: "warn",
+        name: "configuration_has_no_file",
+        text: "SIGHUP: this process was started without --config FILE, so there is nothing to read again",
+        fields: {},
+      });
+      return;
+    }
+    const { taken, needRestart } = planReload(
+      this.inForce as Readonly<Record<string, unknown>>,
+      readAgain().entries,
+    );
+    const next = {
+      ...this.inForce,
+      ...Object.fromEntries(taken.map(({ info, after }) => [info.key, after])),
+    } as Settings;
+    refuseMixture(next, needRestart);
+    if (taken.length > 0) await apply(next);
+    this.inForce = next;
+    const fields: Record<string, string | number | boolean | null> = { file };
+    for (const { info, before, after } of taken) {
+      fields[info.key] = after as number;
+      fields[`${info.key}Before`] = before as number;
+    }
+    log.notice({
+      level: "info",
+      name: "configuration_reloaded",
+      text: `${file} was read again: ${taken.length === 0 ? "nothing to take over" : changesText(taken)}`,
+      fields,
+    });
+    if (needRestart.length === 0) return;
+    log.notice({
+      level: "warn",
+      name: "configuration_needs_restart",
+      text: `to be taken over by a restart: ${changesText(needRestart)}`,
+      fields: { needsRestart: needRestart.map(({ info }) => info.flag).join(", ") },
+    });
+  }
+}
+
+/** What waits for a restart is not in force: the rest has to go with the value that is. */
+function refuseMixture(next: NodeSettings, needRestart: readonly Change[]): void {
+  const [conflict] = limitConflicts(next);
+  if (conflict === undefined) return;
+  const flags = needRestart.map(({ info }) => info.flag).join(", ");
+  throw new TailraceError(
+    "invalid_configuration",
+    `${conflict.key} would be ${conflict.relation} the ${conflict.other} that is in force`,
+    { hint: `It goes only together with what needs a restart (${flags}): restart this node.` },
+  );
+}
+
+function changesText(changes: readonly Change[]): string {
+  return changes
+    .map(({ info, before, after }) => `${info.flag} ${valueText(info, before)} → ${valueText(info, after)}`)
+    .join(", ");
+}
