@@ -2,15 +2,19 @@ import { Worker } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import { BlockingQuestion } from "../shared/blocking-question.ts";
+import type { Notice } from "../shared/notice.ts";
 import { RpcClient } from "../shared/rpc.ts";
-import type { EngineStatus } from "../shared/status.ts";
+import type { CheckpointOutcome, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { ReplicaEngineStatus, ReplicaStatus } from "../shared/status.ts";
 import { workerUrl } from "../shared/threads.ts";
 import type { Txid } from "../shared/units.ts";
-import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
+import type { FeedLimits, FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
 
-export type { FollowOptions } from "./follow-options.ts";
+export type { FeedLimits, FollowOptions } from "./follow-options.ts";
 
 const MAX_EARLY_MESSAGES = 100;
+/** Notices whose text is for the user, too. Errors come by the event `failed`. */
+const SPOKEN: ReadonlySet<Notice["level"]> = new Set(["info", "warn"]);
 const YOUNG_GENERATION_MB = 8;
 
 /** For {@link FollowThread.sync} and {@link FollowThread.waitFor} where the caller names no limit. */
@@ -25,6 +29,8 @@ export interface FollowThreadEvents {
   readonly state: string;
   /** For people. */
   readonly message: string;
+  /** For the structured log: the messages, and what is only for operators. */
+  readonly notice: Notice;
   /** Only a human can help: following has ended, the file stays as it is. */
   readonly failed: TailraceError;
 }
@@ -54,12 +60,13 @@ export class FollowThread {
     rebuilt: new Set(),
     state: new Set(),
     message: new Set(),
+    notice: new Set(),
     failed: new Set(),
   };
-  /** Messages from before anybody listened. */
-  private early: string[] = [];
+  /** Messages and notices from before anybody listened. */
+  private readonly early: { message: string[]; notice: Notice[] } = { message: [], notice: [] };
   /** There from the moment that the thread is open. */
-  private question: BlockingQuestion<EngineStatus> | undefined;
+  private question: BlockingQuestion<ReplicaEngineStatus> | undefined;
   private failure: TailraceError | undefined;
   private closing: Promise<void> | undefined;
 
@@ -74,9 +81,9 @@ export class FollowThread {
     this.calls.on("applied", (event) => this.announce("applied", event));
     this.calls.on("rebuilt", (event) => this.announce("rebuilt", event));
     this.calls.on("state", (event) => this.announce("state", event));
-    this.calls.on("message", (text) => {
-      if (this.listeners.message.size > 0) this.announce("message", text);
-      else if (this.early.length < MAX_EARLY_MESSAGES) this.early.push(text);
+    this.calls.on("notice", (notice) => {
+      this.say("notice", notice);
+      if (SPOKEN.has(notice.level)) this.say("message", notice.text);
     });
     const fail = (error: TailraceError): void => {
       this.failure ??= error;
@@ -122,10 +129,10 @@ export class FollowThread {
   /** What was said before the first listener came is told to it at once. */
   on<K extends keyof FollowThreadEvents>(name: K, listener: (event: FollowThreadEvents[K]) => void): void {
     (this.listeners[name] as Set<(event: FollowThreadEvents[K]) => void>).add(listener);
-    const { failure, early } = this;
-    if (name === "message") {
-      this.early = [];
-      queueMicrotask(() => early.forEach((text) => listener(text as FollowThreadEvents[K])));
+    const { failure } = this;
+    if (name === "message" || name === "notice") {
+      const early = this.early[name as "message" | "notice"].splice(0) as FollowThreadEvents[K][];
+      queueMicrotask(() => early.forEach((said) => listener(said)));
     }
     if (name === "failed" && failure !== undefined)
       queueMicrotask(() => listener(failure as FollowThreadEvents[K]));
@@ -157,8 +164,28 @@ export class FollowThread {
    *
    * @throws closed, and whatever has ended the thread
    */
-  status(): EngineStatus {
+  status(): ReplicaEngineStatus {
     return this.question!.ask();
+  }
+
+  /** A snapshot of the present state, for those that this replica feeds. @throws not_ready, diverged, storage_failed */
+  snapshot(): Promise<SnapshotInfo> {
+    return this.calls.call("snapshot");
+  }
+
+  /** Copies the replica's SQLite WAL into its database file, as far as readers permit. @throws not_ready, storage_failed */
+  checkpoint(): Promise<CheckpointOutcome> {
+    return this.calls.call("checkpoint");
+  }
+
+  /** Lets go of a replica that this one feeds: its log is no longer held. @throws replica_unknown */
+  forget(id: string): Promise<ReplicaStatus> {
+    return this.calls.call("forget", id);
+  }
+
+  /** Other limits from now on, of what is kept for those that this replica feeds. What is left out stays as it is. */
+  configure(limits: FeedLimits): Promise<void> {
+    return this.calls.call("configure", limits);
   }
 
   /** Makes the replica answer a serving thread, as its engine (shared/serve/engine.ts). */
@@ -183,6 +210,12 @@ export class FollowThread {
       await this.worker.terminate();
       await this.exited;
     }
+  }
+
+  private say<K extends "message" | "notice">(name: K, said: FollowThreadEvents[K]): void {
+    const early = this.early[name] as FollowThreadEvents[K][];
+    if (this.listeners[name].size > 0) this.announce(name, said);
+    else if (early.length < MAX_EARLY_MESSAGES) early.push(said);
   }
 
   private announce<K extends keyof FollowThreadEvents>(name: K, event: FollowThreadEvents[K]): void {

@@ -4,11 +4,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { assert, toErrorData } from "../shared/errors.ts";
 import { answerQuestion } from "../shared/blocking-question.ts";
+import { message } from "../shared/notice.ts";
+import type { Notice } from "../shared/notice.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
-import type { EngineStatus } from "../shared/status.ts";
+import type { ReplicaEngineStatus } from "../shared/status.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
+import { Verification } from "../shared/verification/verification.ts";
 import { currentBootId } from "./boot-id.ts";
+import { DiskGauge } from "./disk-gauge.ts";
+import { Feed } from "./feed.ts";
 import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
 import { Follower } from "./follower.ts";
 import { LocalReplica, assertOwn } from "./local-replica.ts";
@@ -17,7 +22,7 @@ import { replicaFiles } from "./replica-files.ts";
 import { ReplicaIdentity } from "./replica-identity.ts";
 import { ServeSource } from "./serve-source.ts";
 import { SnapshotClient } from "./snapshot-client.ts";
-import { HttpTransport, parseNodeUrl } from "./transport.ts";
+import { HttpTransport, nodeName, parseNodeUrl } from "./transport.ts";
 
 /*
  * The thread in which a replica lives: it fetches, applies and checkpoints, whatever the user's thread does. Here its
@@ -27,6 +32,8 @@ assert(parentPort !== null, "the follow worker runs as a worker");
 const port: MessagePort = parentPort;
 const tell = <K extends keyof FollowEvents>(name: K, value: FollowEvents[K]): void =>
   emit<FollowEvents, K>(port, name, value);
+
+const say = (notice: Notice): void => tell("notice", notice);
 
 start(workerData as FollowOptions).then(
   () => tell("opened", null),
@@ -45,6 +52,11 @@ async function start(options: FollowOptions): Promise<void> {
       randomBytes(6).toString("hex"),
     );
     const { replicaId } = identity;
+    const shared = {
+      wallMs: () => Date.now(),
+      monotonicMs: () => performance.now(),
+      sleep: (ms: number, signal: AbortSignal) => after(ms, undefined, { signal }).catch(() => undefined),
+    };
     const { replica: local, work } = LocalReplica.open({
       file,
       dataDir,
@@ -53,26 +65,39 @@ async function start(options: FollowOptions): Promise<void> {
       seen: identity.seen,
       bootId: options.bootId ?? currentBootId(),
       nowMs: () => performance.now(),
-      report: (text) => tell("message", text),
+      report: (text) => say(message(text)),
       onApplied: (position) => {
         follower.applied(position);
         tell("applied", { txid: position.applied.txid });
       },
     });
     const transport = new HttpTransport(node);
+    const disk = new DiskGauge(dataDir, () => performance.now());
+    const feed = new Feed({
+      ...shared,
+      local,
+      logFolder: folder.logFolder,
+      snapshotsFolder: folder.snapshotsFolder,
+      replicasFile: replicaFiles(dataDir).replicas,
+      durability: options.durability,
+      limits: options,
+      receivedBytes: () => follower.status().receiver.receivedBytes,
+      primaryNowMs: () => follower.primaryNowMs,
+      disk: () => disk.read(),
+      tell: say,
+    });
     const isLoopback = /^(localhost|127\..*|\[::1\])$/.test(node.hostname);
     const follower: Follower = new Follower({
+      ...shared,
       local,
       work,
       receiver: new Receiver({ transport, replicaId, isCompressed: !isLoopback }),
       client: new SnapshotClient(transport),
-      source: node.href,
+      source: nodeName(node),
       replicaId,
       file,
       onForeignWrite,
-      wallMs: () => Date.now(),
       random: () => Math.random(),
-      sleep: (ms, signal) => after(ms, undefined, { signal }).catch(() => undefined),
       events: {
         ready: () => tell("ready", null),
         rebuilt: () => tell("rebuilt", null),
@@ -80,24 +105,56 @@ async function start(options: FollowOptions): Promise<void> {
           identity.note(position, file);
           source.settled(position);
         },
+        tended: () => {
+          feed.tend();
+          source.tended();
+        },
         state: (state) => tell("state", state),
-        message: (text) => tell("message", text),
+        notice: say,
         failed: (error) => tell("failed", toErrorData(error)),
       },
     });
-    const status = (): EngineStatus => follower.status();
-    const source = new ServeSource({
-      local,
-      snapshotsFolder: folder.snapshotsFolder,
-      status,
-      wallMs: () => Date.now(),
+    const status = (): ReplicaEngineStatus => ({ ...follower.status(), ...feed.status() });
+    const verification = new Verification({
+      clock: () => Date.now(),
+      hashOf: (page) => local.hashOf(page),
+      open: () => {
+        const { view, position } = local.view();
+        return { view, txid: position.applied.txid, databaseChecksum: position.applied.checksum };
+      },
+    });
+    const source: ServeSource = new ServeSource({
+      logStart: () => local.logStart,
+      age: () => follower.age,
+      onHead: (head) => feed.settled(head),
+      methods: {
+        status: (report) => {
+          feed.report(report);
+          return status();
+        },
+        report: (report) => feed.report(report),
+        snapshot: () => feed.snapshot(),
+        takeSnapshot: () => feed.takeSnapshot(),
+        checkpoint: () => local.checkpoint(),
+        forget: (id) => feed.forget(id),
+        segments: () => feed.segments(),
+        startVerification: () => verification.start(),
+        verification: () => verification.status(),
+        metrics: () => [],
+      },
     });
     const methods: FollowMethods = {
       sync: async (timeoutMs) => ({ txid: await follower.sync(timeoutMs), status: status() }),
       waitFor: ({ txid, timeoutMs }) => follower.waitFor(txid, timeoutMs).then(status),
       status,
+      snapshot: () => feed.takeSnapshot(),
+      checkpoint: () => local.checkpoint(),
+      forget: (id) => feed.forget(id),
+      configure: (limits) => feed.configure(limits),
       close: async () => {
         try {
+          await verification.close();
+          await feed.close();
           await follower.close();
         } finally {
           source.close();

@@ -120,7 +120,10 @@ describe("a replica", () => {
     primary.insert(5);
     await primary.listen();
     await replica.waitFor(primary.txid);
-    expect(replica.status()).toMatchObject({ lastError: { retryable: true } });
+    expect(replica.status()).toMatchObject({
+      lastError: { code: "unreachable", hint: null },
+      errors: [{ code: "unreachable" }],
+    });
     expectIdentical();
   });
 

@@ -1,17 +1,27 @@
 import type { ErrorData } from "../shared/errors.ts";
-import { formatCursor } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { FollowMachine } from "../shared/plan/follow-state.ts";
-import type { EngineStatus } from "../shared/status.ts";
+import type { Lag } from "../shared/plan/freshness.ts";
+import type { RecentErrors } from "../shared/recent-errors.ts";
+import type { EngineStatus, ReplicaEngineStatus } from "../shared/status.ts";
 import { hex64 } from "../shared/units.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import type { PeerHead } from "./receiver.ts";
 
-/** The newest failure, also after it has been overcome. */
-export type LastError = ErrorData & {
-  /** Unix ms. */
-  readonly timeMs: number;
+/** The engine's status but for what it keeps for those that it feeds ({@link ./feed.ts}). */
+export type FollowerStatus = {
+  // Not by Omit: of a type that is open for more keys it would leave none.
+  [K in keyof ReplicaEngineStatus as string extends K ? never : Exclude<K, FeedKeys>]: ReplicaEngineStatus[K];
 };
+export type FeedKeys = "log" | "snapshots" | "snapshotSinceMs" | "replicas";
+/** What {@link ./feed.ts} adds to it. */
+export interface FeedStatus extends Pick<EngineStatus, FeedKeys> {
+  /** Since the start. */
+  readonly replicasLost: number;
+  readonly replicasReleased: number;
+}
+
+export type LastResync = NonNullable<ReplicaEngineStatus["lastResync"]>;
 
 /** What a follower knows of itself. */
 export interface FollowerView {
@@ -22,10 +32,11 @@ export interface FollowerView {
   readonly machine: FollowMachine;
   /** What the primary last said of its log; undefined before its first answer. */
   readonly head: PeerHead | undefined;
+  readonly age: Lag;
   readonly isApplying: boolean;
   /** Why what was received cannot be applied now: another writer has the database. */
   readonly blockedBy: ErrorData | null;
-  readonly lastError: LastError | null;
+  readonly errors: RecentErrors;
   /** Of a bootstrap or a resync under way. */
   readonly progress: Record<string, number> | null;
   /** Unix ms. */
@@ -33,16 +44,20 @@ export interface FollowerView {
   /** Unix ms, while it pauses. */
   readonly nextTryMs: number | null;
   readonly retries: number;
+  readonly receivedBytes: number;
   readonly bootstraps: number;
   readonly resyncs: number;
+  readonly lastResync: LastResync | null;
   /** Unix ms. */
   readonly nowMs: number;
 }
 
 /** A replica's part of the status document. What is not known is null, never 0. */
-export function followerStatus(view: FollowerView): EngineStatus {
-  const { local, machine, head } = view;
-  const { position, received, logStart } = local;
+export function followerStatus(view: FollowerView): FollowerStatus {
+  const { local, machine, head, blockedBy, errors } = view;
+  const { position, received } = local;
+  const pageSizeBytes = position?.pageSizeBytes ?? null;
+  const pageCount = position?.applied.pageCount ?? null;
   return {
     role: "replica",
     id: view.replicaId,
@@ -51,62 +66,62 @@ export function followerStatus(view: FollowerView): EngineStatus {
     database: {
       file: view.file,
       isReadable: local.isReadable,
-      pageSizeBytes: position?.pageSizeBytes ?? null,
-      pageCount: position?.applied.pageCount ?? null,
+      pageSizeBytes,
+      pageCount,
+      sizeBytes: pageSizeBytes === null || pageCount === null ? null : pageSizeBytes * pageCount,
+      checksum: position === undefined ? null : hex64(position.applied.checksum),
     },
-    copy:
-      position === undefined
-        ? null
-        : {
-            logId: position.logId,
-            epoch: position.epoch,
-            start: logStart === undefined ? null : formatCursor(logStart),
-            end: received === undefined ? null : formatCursor(received),
-          },
     position:
       position === undefined
         ? null
         : {
             txid: position.applied.txid,
-            cursor: formatCursor(position.applied.cursor),
+            cursor: position.applied.cursor,
             databaseChecksum: hex64(position.applied.checksum),
             commitTimeMs: position.commitTimeMs || null,
           },
     lag: lagOf(view, position),
     receiver: {
       state: receiverState(machine),
-      cursor: received === undefined ? null : formatCursor(received),
+      cursor: received ?? null,
       primaryTxid: head?.txid ?? null,
       lastContactMs: view.lastContactMs,
       failures: machine.failures,
       retries: view.retries,
       nextTryMs: view.nextTryMs,
+      receivedBytes: view.receivedBytes,
     },
     applier: {
       state: applierState(view),
       backlogBytes: local.backlogBytes,
-      blockedBy: view.blockedBy,
+      blockedBy: blockedBy === null ? null : { code: blockedBy.code, message: blockedBy.message },
     },
     wal: local.walStatus ?? null,
     bootstraps: view.bootstraps,
     resyncs: view.resyncs,
+    lastResync: view.lastResync,
     progress: view.progress,
-    lastError: view.lastError,
+    errors: errors.list,
+    lastError: errors.newest,
     asOfMs: view.nowMs,
   };
 }
 
+/** Bytes: of the primary's log, those that are here and not applied, and those that are not here where that is known. */
 function lagOf(
-  { local, head, nowMs }: FollowerView,
+  { local, head, age }: FollowerView,
   position: Position | undefined,
-): Record<string, number | null> {
-  if (head === undefined) return { transactions: null, bytes: null, milliseconds: null };
-  const transactions = position === undefined ? null : Math.max(0, head.txid - position.applied.txid);
-  const behindSinceMs = head.commitTimeMs ?? null;
+): ReplicaEngineStatus["lag"] {
+  if (head === undefined || position === undefined) return { transactions: null, bytes: null, ...age };
+  const { received } = local;
+  // Nobody says how large the segments in between are.
+  const isKnown = received !== undefined && head.cursor.segment === received.segment;
+  const missingBytes = isKnown ? Math.max(0, head.cursor.offset - received.offset) : null;
+  const isBehind = head.txid > position.applied.txid;
   return {
-    transactions,
-    bytes: local.backlogBytes,
-    milliseconds: transactions === 0 ? 0 : behindSinceMs === null ? null : nowMs - behindSinceMs,
+    transactions: Math.max(0, head.txid - position.applied.txid),
+    bytes: !isBehind ? 0 : missingBytes === null ? null : local.backlogBytes + missingBytes,
+    ...age,
   };
 }
 

@@ -1,18 +1,22 @@
 import { TailraceError, asTailraceError, fromErrorData, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
+import type { Notice } from "../shared/notice.ts";
 import { pauseMs } from "../shared/plan/backoff.ts";
 import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
 import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../shared/plan/follow-state.ts";
-import type { EngineStatus } from "../shared/status.ts";
+import { Freshness } from "../shared/plan/freshness.ts";
+import type { NodeHead } from "../shared/serve/engine.ts";
 import type { Txid } from "../shared/units.ts";
-import { PeerError } from "./answers.ts";
 import { followerStatus } from "./follower-status.ts";
-import type { LastError } from "./follower-status.ts";
+import type { FollowerStatus } from "./follower-status.ts";
+import { Landing } from "./landing.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import { CHUNK_BYTES, LONG_POLL_MS } from "./receiver.ts";
 import type { PeerHead, Receiver } from "./receiver.ts";
 import type { SnapshotClient } from "./snapshot-client.ts";
+import { Troubles } from "./troubles.ts";
+import { Waiting } from "./waiting.ts";
 
 /** Received and not applied: beyond it the primary is not asked for more. */
 const MAX_BACKLOG_BYTES = 256 << 20;
@@ -34,6 +38,8 @@ export interface FollowerOptions {
   readonly onForeignWrite: "stop" | "resync";
   /** Unix ms, for status. */
   readonly wallMs: () => number;
+  /** For ages and spans of time: never set. */
+  readonly monotonicMs: () => number;
   readonly random: () => number;
   /** Resolves early when the signal says so; never rejects. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -47,8 +53,10 @@ export interface FollowerEvents {
   rebuilt(): void;
   /** What was received up to here is as durable as it has to be, and applied as far as `position` says. */
   settled(position: Position): void;
+  /** Every second, whatever happens: for what changes with time alone. */
+  tended(): void;
   state(state: string): void;
-  message(text: string): void;
+  notice(notice: Notice): void;
   /** Only a human can help. */
   failed(error: TailraceError): void;
 }
@@ -58,12 +66,6 @@ interface Interruption {
   readonly remedy?: Remedy;
 }
 
-interface Waiter {
-  readonly txid: Txid;
-  readonly resolve: () => void;
-  readonly reject: (error: TailraceError) => void;
-}
-
 /**
  * Follows a primary: carries out the effects of the follow machine, one at a time, and feeds it what came of them.
  * Received chunks are applied beside that: at once when they are small, in slices when they are many.
@@ -71,6 +73,10 @@ interface Waiter {
 export class Follower {
   private readonly options: FollowerOptions;
   private readonly closing = new AbortController();
+  private readonly waiting: Waiting;
+  private readonly freshness = new Freshness();
+  private readonly troubles: Troubles;
+  private readonly landing: Landing;
   private machine: FollowMachine = START;
   private finished: Promise<void> | undefined;
   private applying: Promise<void> | undefined;
@@ -78,24 +84,21 @@ export class Follower {
   private interruption: Interruption | undefined;
   private request: AbortController | undefined;
   private tending: NodeJS.Timeout | undefined;
-  private readonly waiters = new Set<Waiter>();
   private isReady = false;
   private hasMet = false;
-  /** When the last failure came, the database was here. */
-  private txidAtFailure: Txid = -1;
   private head: PeerHead | undefined;
   private lastContactMs: number | null = null;
   private nextTryMs: number | null = null;
-  private lastError: LastError | null = null;
   private blockedBy: ErrorData | null = null;
   private retries = 0;
-  private resyncs = 0;
-  private bootstraps = 0;
-  private progress: Record<string, number> | null = null;
-  private retryAfterMs = 0;
+  private receivedBytes = 0;
 
   constructor(options: FollowerOptions) {
     this.options = options;
+    const tell = options.events.notice;
+    this.waiting = new Waiting({ ...options, appliedTxid: () => this.appliedTxid });
+    this.troubles = new Troubles(tell, options);
+    this.landing = new Landing({ ...options, tell });
   }
 
   /** Begins. Everything after is told by the events. */
@@ -105,63 +108,39 @@ export class Follower {
   }
 
   /** To be called by the local replica after each commit. */
-  applied({ applied }: Position): void {
-    for (const waiter of this.waiters) if (applied.txid >= waiter.txid) waiter.resolve();
+  applied({ applied, commitTimeMs }: Position): void {
+    this.freshness.applied(applied.txid, commitTimeMs || null);
+    this.waiting.applied(applied.txid);
   }
 
   /** @throws timeout, closed, and whatever has stopped the replica */
-  async waitFor(txid: Txid, timeoutMs: number): Promise<void> {
-    if ((this.appliedTxid ?? -1) >= txid) return;
-    if (this.machine.state === "stopped" || this.closing.signal.aborted) throw this.endError();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { txid, resolve, reject };
-    this.waiters.add(waiter);
-    const timer = new AbortController();
-    const expire = async (): Promise<void> => {
-      await this.options.sleep(timeoutMs, timer.signal);
-      const message = `transaction ${txid} is not here after ${timeoutMs} ms; at ${this.appliedTxid ?? "none"}`;
-      reject(new TailraceError("timeout", message, { retryable: true }));
-    };
-    void expire();
-    try {
-      await promise;
-    } finally {
-      timer.abort();
-      this.waiters.delete(waiter);
-    }
+  waitFor(txid: Txid, timeoutMs: number): Promise<void> {
+    return this.waiting.waitFor(txid, timeoutMs);
   }
 
   /** Catches up with the primary's head as of now. @throws unreachable and the like; what {@link waitFor} throws */
-  async sync(timeoutMs: number): Promise<Txid> {
-    const deadlineMs = this.options.wallMs() + timeoutMs;
-    // Until the first landing there is no place in the log to ask from.
-    await this.waitFor(0, timeoutMs);
-    const txid = await this.headTxid(deadlineMs);
-    await this.waitFor(txid, Math.max(0, deadlineMs - this.options.wallMs()));
-    return Math.max(txid, this.appliedTxid ?? 0);
+  sync(timeoutMs: number): Promise<Txid> {
+    return this.waiting.sync(timeoutMs);
   }
 
-  /** Asks for the primary's head, again as long as what is in the way passes by itself. */
-  private async headTxid(deadlineMs: number): Promise<Txid> {
-    const { local, receiver, sleep, wallMs, random } = this.options;
-    for (let failures = 1; ; failures++) {
-      const { logId, epoch, applied } = local.position!;
-      const cursor = local.received ?? applied.cursor;
-      const request = { cursor, logId, epoch, appliedTxid: applied.txid, maxBytes: 1, waitMs: 0 };
-      try {
-        return (await receiver.fetch({ ...request, signal: this.closing.signal })).head.txid;
-      } catch (error) {
-        if (this.machine.state === "stopped") throw this.endError();
-        const pause = pauseMs(failures, random());
-        const remedy = remedyFor(asTailraceError(error).code, { onForeignWrite: "stop", hasMet: true });
-        if (remedy === "stop" || wallMs() + pause > deadlineMs) throw error;
-        await sleep(pause, this.closing.signal);
-      }
-    }
+  /** The primary's clock, Unix ms; null before it has told it. */
+  get primaryNowMs(): number | null {
+    return this.freshness.primaryNowMs(this.options.monotonicMs());
   }
 
-  status(): EngineStatus {
-    const { local, source, replicaId, file, wallMs } = this.options;
+  /** What those that this replica feeds have to know, besides its log. */
+  get age(): Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs"> {
+    const { wallMs, monotonicMs } = this.options;
+    const nowMs = monotonicMs();
+    const { primaryNowMs } = this;
+    return {
+      clockOffsetMs: primaryNowMs === null ? null : Math.round(primaryNowMs - wallMs()),
+      freshAsOfMs: this.freshness.isFresh(nowMs) ? null : whole(this.freshness.lag(nowMs).freshAsOfMs),
+    };
+  }
+
+  status(): FollowerStatus {
+    const { local, source, replicaId, file, wallMs, monotonicMs } = this.options;
     return followerStatus({
       replicaId,
       source,
@@ -169,15 +148,18 @@ export class Follower {
       local,
       machine: this.machine,
       head: this.head,
+      age: this.freshness.lag(monotonicMs()),
       isApplying: this.applying !== undefined,
       blockedBy: this.blockedBy,
-      lastError: this.lastError,
-      progress: this.progress,
+      errors: this.troubles.errors,
+      progress: this.landing.progress,
       lastContactMs: this.lastContactMs,
       nextTryMs: this.nextTryMs,
       retries: this.retries,
-      bootstraps: this.bootstraps,
-      resyncs: this.resyncs,
+      receivedBytes: this.receivedBytes,
+      bootstraps: this.landing.bootstraps,
+      resyncs: this.landing.resyncs,
+      lastResync: this.landing.lastResync,
       nowMs: wallMs(),
     });
   }
@@ -189,7 +171,7 @@ export class Follower {
       const reason = new TailraceError("closed", "the replica is closing");
       this.closing.abort(reason);
       this.request?.abort(reason);
-      this.rejectWaiters(this.endError());
+      this.waiting.end(new TailraceError("closed", "the replica was closed"));
     }
     await this.finished;
   }
@@ -235,12 +217,11 @@ export class Follower {
       return this.failure(thrown);
     } finally {
       this.request = undefined;
-      this.progress = null;
     }
   }
 
   private async receive(signal: AbortSignal): Promise<FollowEvent> {
-    const { local, receiver, events } = this.options;
+    const { local, receiver, events, monotonicMs } = this.options;
     await this.stand();
     this.throwInterruption();
     // What was received before a failure may still wait to be applied.
@@ -250,17 +231,22 @@ export class Follower {
     if (local.received === undefined) await this.applying;
     this.throwInterruption();
     const position = local.position!;
+    this.freshness.asked(monotonicMs(), LONG_POLL_MS);
     const chunk = await receiver.fetch({
       cursor: local.received!,
       logId: position.logId,
       epoch: position.epoch,
       appliedTxid: position.applied.txid,
+      appliedChecksum: position.applied.checksum,
       maxBytes: CHUNK_BYTES,
       waitMs: LONG_POLL_MS,
       signal,
     });
     this.met();
     this.head = chunk.head;
+    const { txid: headTxid, primaryTimeMs, ageMs } = chunk.head;
+    this.freshness.heard({ atMs: monotonicMs(), headTxid, primaryTimeMs, ageMs });
+    this.receivedBytes += chunk.bytes.length;
     this.throwInterruption();
     local.receive(chunk);
     this.apply();
@@ -269,10 +255,11 @@ export class Follower {
     const { applied } = local.position!;
     events.settled(local.position!);
     const isCaughtUp = chunk.isEof && applied.txid >= chunk.head.txid;
+    if (isCaughtUp) this.troubles.overcome(applied.txid);
     return {
       type: "received",
       isEof: chunk.isEof,
-      isProgress: isCaughtUp || applied.txid > this.txidAtFailure,
+      isProgress: isCaughtUp || applied.txid > this.troubles.txid,
     };
   }
 
@@ -290,29 +277,13 @@ export class Follower {
   }
 
   private async land(kind: "bootstrap" | "resync"): Promise<void> {
-    const { local, client, source, events } = this.options;
-    const { signal } = this.closing;
-    if (kind === "bootstrap") {
-      events.message(`fetching a snapshot from ${source}`);
-      const onProgress = (doneBytes: number, totalBytes: number): void => {
-        this.progress = { doneBytes, totalBytes };
-      };
-      await local.bootstrap(client, onProgress, signal);
-      this.bootstraps += 1;
-      events.message(`the snapshot is here: transaction ${local.position!.applied.txid}`);
-    } else {
-      this.throwIfGone();
-      const onProgress = (fetchedPages: number): void => {
-        this.progress = { fetchedPages };
-      };
-      const fetchedPages = await local.resync(client, onProgress, signal);
-      this.resyncs += 1;
-      events.message(
-        `resync: ${fetchedPages} pages differed; at transaction ${local.position!.applied.txid}`,
-      );
-    }
+    const { local, events } = this.options;
+    const before = local.position;
+    if (kind === "resync") this.throwIfGone();
+    await this.landing[kind](this.closing.signal);
     this.met();
     const isRebuilt = kind === "bootstrap" && this.isReady;
+    if (before?.logId !== local.position!.logId) this.freshness.forget();
     await this.stand();
     // Before those who wait for a transaction: they are to look for it in the new file.
     if (isRebuilt) events.rebuilt();
@@ -375,7 +346,8 @@ export class Follower {
   }
 
   private async tend(): Promise<void> {
-    const { local } = this.options;
+    const { local, events } = this.options;
+    events.tended();
     if (this.applying !== undefined || this.request === undefined || this.machine.work !== "receive") return;
     try {
       if ((await local.tend()) === "here") return;
@@ -386,7 +358,7 @@ export class Follower {
   }
 
   private async pause(): Promise<void> {
-    const ms = pauseMs(this.machine.failures, this.options.random(), this.retryAfterMs);
+    const ms = pauseMs(this.machine.failures, this.options.random(), this.troubles.retryAfterMs);
     this.nextTryMs = this.options.wallMs() + ms;
     this.retries += 1;
     await this.options.sleep(ms, this.closing.signal);
@@ -394,22 +366,18 @@ export class Follower {
   }
 
   private async failure(thrown: unknown): Promise<FollowEvent> {
+    this.freshness.failed();
     if (this.closing.signal.aborted) return { type: "close" };
     const { interruption } = this;
     this.interruption = undefined;
     const error = interruption?.error ?? asTailraceError(thrown);
-    const { onForeignWrite, events, local, wallMs } = this.options;
+    const { onForeignWrite, events, local } = this.options;
     const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
-    const isNews = this.lastError?.code !== error.code || this.machine.failures === 0;
-    this.lastError = { ...toErrorData(error), timeMs: wallMs() };
-    this.txidAtFailure = local.position?.applied.txid ?? -1;
-    this.retryAfterMs = error instanceof PeerError ? error.retryAfterMs : 0;
+    this.troubles.failed(error, remedy, local.position?.applied.txid ?? -1);
     if (remedy === "bootstrap") await this.rest().then(() => local.letGo());
     if (remedy === "stop") {
-      this.rejectWaiters(error);
+      this.waiting.end(stopped(error));
       events.failed(error);
-    } else if (isNews) {
-      events.message(`${error.code}: ${error.message} (${NEXT[remedy]})`);
     }
     return { type: "failed", remedy };
   }
@@ -425,25 +393,15 @@ export class Follower {
     this.lastContactMs = this.options.wallMs();
   }
 
-  private rejectWaiters(error: TailraceError): void {
-    for (const waiter of this.waiters) waiter.reject(error);
-  }
-
-  private endError(): TailraceError {
-    if (this.closing.signal.aborted || this.lastError === null)
-      return new TailraceError("closed", "the replica was closed");
-    const { message, ...rest } = this.lastError;
-    return fromErrorData({ ...rest, message: `the replica has stopped: ${message}` });
-  }
-
   private get appliedTxid(): Txid | undefined {
     return this.isReady ? this.options.local.position?.applied.txid : undefined;
   }
 }
 
-const NEXT: Record<Remedy, string> = {
-  retry: "trying again",
-  resync: "comparing pages with the primary",
-  bootstrap: "fetching a snapshot",
-  stop: "stopped",
-};
+function stopped({ code, message, hint, retryable }: TailraceError): TailraceError {
+  return fromErrorData({ code, message: `the replica has stopped: ${message}`, hint, retryable });
+}
+
+function whole(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms);
+}

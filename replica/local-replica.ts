@@ -5,23 +5,27 @@ import { failpoint } from "../shared/failpoint.ts";
 import { NO_MARK } from "../shared/format/position.ts";
 import type { Position } from "../shared/format/position.ts";
 import { LogCopy } from "../shared/log/log-copy.ts";
+import type { DatabaseView } from "../shared/pages/database-view.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
 import type { Work } from "../shared/plan/follow-state.ts";
+import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
-import type { Cursor } from "../shared/units.ts";
+import type { Cursor, PageNumber } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import { downloadSnapshot, publishImage, unrelatedDatabase } from "./bootstrap.ts";
 import { PositionFile, isSameFile, stampOf } from "./position-file.ts";
+import { isSameWal } from "./left-mark.ts";
 import type { Chunk } from "./receiver.ts";
 import { recover } from "./recovery.ts";
 import { ReplicaDatabase } from "./replica-database.ts";
 import { replicaFiles } from "./replica-files.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
 import { landed, resync } from "./resync.ts";
+import type { ResyncOutcome, ResyncSource } from "./resync.ts";
 import type { SnapshotClient } from "./snapshot-client.ts";
 import { WalCare } from "./wal-care.ts";
 import type { WalStatus } from "./wal-care.ts";
@@ -127,13 +131,51 @@ export class LocalReplica {
     return Math.max(0, (end.segment - applied.segment) * USUAL_SEGMENT_BYTES + end.offset - applied.offset);
   }
 
+  /** The log copy is needed from here on by this replica itself; undefined while that is not known. */
+  get recovery(): Cursor | undefined {
+    return this.standing?.care.recovery;
+  }
+
+  /** Of the page table, for a page as it is applied; while there is a standing. */
+  hashOf(page: PageNumber): bigint {
+    return this.standing?.table.get(page) ?? 0n;
+  }
+
   get walStatus(): WalStatus | undefined {
     return this.standing?.care.status;
   }
 
-  /** The open database, for a snapshot of it. */
-  get open(): ReplicaDatabase | undefined {
-    return this.database;
+  /**
+   * A view of exactly the state that the position names, which is returned with it.
+   *
+   * @throws not_ready while there is no such state, as in the middle of a batch
+   */
+  view(): { readonly view: DatabaseView; readonly position: Position } {
+    const { database, standing } = this;
+    if (database !== undefined && standing?.applier.isExact === true) {
+      const { position } = standing.applier;
+      const view = database.view();
+      if (isSameWal(view.header, position.left)) return { view, position };
+      view.close();
+    }
+    throw new TailraceError("not_ready", "the replica's database is not at a known state now", {
+      retryable: true,
+    });
+  }
+
+  /** Forgets the segments of the log copy before the given one, but for what the replica itself needs. @throws storage_failed */
+  dropLogBefore(segment: number): void {
+    const { recovery } = this;
+    if (recovery !== undefined) this.copy?.dropBefore(Math.min(segment, recovery.segment));
+  }
+
+  /** Copies the SQLite WAL into the database file as far as readers permit. @throws not_ready, storage_failed */
+  async checkpoint(): Promise<CheckpointOutcome> {
+    const { standing } = this;
+    if (standing !== undefined) return await standing.care.finish();
+    throw new TailraceError("not_ready", "the replica's database is not at a known state now", {
+      retryable: true,
+    });
   }
 
   /** Downloads and publishes the primary's snapshot. @throws as {@link downloadSnapshot} and {@link publishImage} */
@@ -158,30 +200,18 @@ export class LocalReplica {
     await this.stand();
   }
 
-  /** Makes the replica equal to the primary's snapshot, whatever it is now. @throws as {@link resync} */
-  async resync(
-    client: SnapshotClient,
-    onProgress: (fetchedPages: number) => void,
-    signal: AbortSignal,
-  ): Promise<number> {
+  /** Makes the replica equal to the primary, whatever it is now. @throws as {@link resync} */
+  async resync(source: ResyncSource): Promise<ResyncOutcome> {
     await this.fall();
-    const database = this.openDatabase();
-    const copy = this.openAnyCopy();
     const { files, positionFile } = this;
-    const { fetchedPages } = await resync({
-      client,
-      database,
-      files,
-      positionFile,
-      copy,
-      bootId: this.options.bootId,
-      onProgress,
-      signal,
-    });
+    const { bootId } = this.options;
+    const database = this.openDatabase();
+    const replaceLog = (): void => this.replaceCopy();
+    const outcome = await resync({ ...source, database, files, positionFile, replaceLog, bootId });
     // What was read page by page a moment ago need not be read again.
     this.wasRunning = true;
     await this.stand();
-    return fetchedPages;
+    return outcome;
   }
 
   /** Proves that database and position agree, once; from then on chunks can be received and applied. */
@@ -342,15 +372,14 @@ export class LocalReplica {
     return this.copy;
   }
 
-  /** A copy for a resync, which begins it anew in any case: what is damaged goes. */
-  private openAnyCopy(): LogCopy {
-    try {
-      return this.openCopy();
-    } catch (error) {
-      if (asTailraceError(error).code !== "damaged") throw error;
-      rmSync(this.files.logFolder, { recursive: true, force: true });
-      return this.openCopy();
-    }
+  /** The log that a resync has fetched takes the place of the copy, whatever state that was in. */
+  private replaceCopy(): void {
+    const { logFolder, resyncLog, dataDir } = this.files;
+    this.copy?.close();
+    this.copy = undefined;
+    rmSync(logFolder, { recursive: true, force: true });
+    renameSync(resyncLog, logFolder);
+    syncFolder(dataDir);
   }
 }
 

@@ -1,12 +1,17 @@
 import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { TailraceError } from "../shared/errors.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
-import type { Cursor, Txid } from "../shared/units.ts";
+import { HEADER } from "../shared/protocol.ts";
+import { hex64 } from "../shared/units.ts";
+import type { Cursor, DatabaseChecksum, Txid } from "../shared/units.ts";
 import { AnswerHeaders, assertTailrace, peerError, violation } from "./answers.ts";
 import type { Transport } from "./transport.ts";
 
-/** How long the primary may hold a request for which it has nothing. Below the idle limits of common proxies. */
-export const LONG_POLL_MS = 25_000;
+/**
+ * How long the primary may hold a request for which it has nothing: so long can it hang before anybody knows. Well below
+ * the idle limits of common proxies.
+ */
+export const LONG_POLL_MS = 10_000;
 /** On top of it, for the way there and back. */
 const HEADERS_SLACK_MS = 15_000;
 /** The most that is asked for at once. */
@@ -21,6 +26,8 @@ export interface ChunkRequest {
   readonly epoch: number;
   /** The replica's word on how far it is. */
   readonly appliedTxid: Txid;
+  /** The database's checksum there: a node that has another at that transaction says so. */
+  readonly appliedChecksum: DatabaseChecksum;
   readonly maxBytes: number;
   readonly waitMs: number;
   readonly signal?: AbortSignal;
@@ -32,6 +39,10 @@ export interface PeerHead {
   readonly cursor: Cursor;
   /** Unix ms; null before the first commit. */
   readonly commitTimeMs: number | null;
+  /** The primary's clock at the answer, Unix ms; null where the node does not tell it, or a cache answers for it. */
+  readonly primaryTimeMs: number | null;
+  /** For how long the node has not known whether this is the primary's newest; 0: it is. */
+  readonly ageMs: number;
 }
 
 /**
@@ -88,12 +99,17 @@ export class Receiver {
   }
 
   private async get(request: ChunkRequest, into: Buffer | undefined): Promise<Chunk> {
-    const { cursor, appliedTxid, maxBytes, waitMs, logId, epoch, signal } = request;
+    const { cursor, appliedTxid, appliedChecksum, maxBytes, waitMs, logId, epoch, signal } = request;
     const target =
       `/wal?segment=${cursor.segment}&offset=${cursor.offset}&max_bytes=${maxBytes}&wait_ms=${waitMs}` +
       `&replica_id=${encodeURIComponent(this.replicaId)}&applied_txid=${appliedTxid}`;
     const answer = await this.transport.get(target, {
-      headers: { "accept-encoding": this.encodings, "wal-log-id": logId, "wal-epoch": String(epoch) },
+      headers: {
+        "accept-encoding": this.encodings,
+        [HEADER.logId]: logId,
+        [HEADER.epoch]: String(epoch),
+        [HEADER.appliedChecksum]: hex64(appliedChecksum),
+      },
       // A compressed body is never longer than its content, but for a few bytes of framing; errors have a document.
       maxBodyBytes: maxBytes + FRAMING_BYTES,
       headersTimeoutMs: waitMs + HEADERS_SLACK_MS,
@@ -121,7 +137,6 @@ export class Receiver {
         `${what}: ${bytes.length} bytes cannot lead to segment ${next.segment}, offset ${next.offset}`,
       );
     }
-    const time = headers.optional("wal-head-time");
     return {
       from: cursor,
       bytes,
@@ -131,10 +146,25 @@ export class Receiver {
       head: {
         txid: headers.number("wal-head-txid"),
         cursor: headers.cursor("wal-head-segment", "wal-head-offset"),
-        commitTimeMs: time === undefined || time === "" ? null : headers.number("wal-head-time"),
+        commitTimeMs: timeOf(headers, "wal-head-time"),
+        ...ageOf(headers),
       },
     };
   }
+}
+
+function timeOf(headers: AnswerHeaders, name: string): number | null {
+  return (headers.optional(name) ?? "") === "" ? null : headers.number(name);
+}
+
+function ageOf(headers: AnswerHeaders): Pick<PeerHead, "primaryTimeMs" | "ageMs"> {
+  const cacheSeconds = Number(headers.optional("age") ?? 0);
+  // A cache rounds down. What it tells of the primary's clock is of no use.
+  if (cacheSeconds > 0) return { primaryTimeMs: null, ageMs: (cacheSeconds + 1) * 1000 };
+  const primaryTimeMs = timeOf(headers, HEADER.time);
+  const freshTimeMs = timeOf(headers, HEADER.freshTime);
+  const ageMs = primaryTimeMs === null || freshTimeMs === null ? 0 : Math.max(0, primaryTimeMs - freshTimeMs);
+  return { primaryTimeMs, ageMs };
 }
 
 /** @throws log_diverged for another history; stale_epoch for an earlier epoch of this one */

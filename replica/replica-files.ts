@@ -13,6 +13,10 @@ export interface ReplicaFiles {
   /** The page hashes of the primary's snapshot, and the pages that differ. */
   readonly resyncSums: string;
   readonly resyncPages: string;
+  /** The log after that snapshot. */
+  readonly resyncLog: string;
+  /** What is known of those that this replica feeds. */
+  readonly replicas: string;
 }
 
 export function replicaFiles(dataDir: string): ReplicaFiles {
@@ -26,5 +30,7 @@ export function replicaFiles(dataDir: string): ReplicaFiles {
     bootstrapInfo: at("bootstrap.json"),
     resyncSums: at("resync.sums"),
     resyncPages: at("resync.pages"),
+    resyncLog: at("resync.log"),
+    replicas: at("replicas.json"),
   };
 }

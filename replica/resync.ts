@@ -1,57 +1,75 @@
-import { closeSync, openSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { TailraceError } from "../shared/errors.ts";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import { failpoint } from "../shared/failpoint.ts";
+import { compareCursors } from "../shared/format/cursor.ts";
 import { hashPage } from "../shared/format/page-hash.ts";
-import type { LeftMark, Position } from "../shared/format/position.ts";
+import type { LeftMark, Position, StatePoint } from "../shared/format/position.ts";
 import { NO_MARK } from "../shared/format/position.ts";
-import { alignedBuffer } from "../shared/format/wal.ts";
-import type { LogCopy } from "../shared/log/log-copy.ts";
+import { FragmentReader } from "../shared/log/fragment-reader.ts";
+import { LogCopy } from "../shared/log/log-copy.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
-import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
-import { onStorage } from "../shared/storage/storage-error.ts";
 import { hex64, lockPage } from "../shared/units.ts";
 import type { PageNumber } from "../shared/units.ts";
 import { violation } from "./answers.ts";
+import { BatchReader } from "./batch.ts";
 import { isUndisturbed, markOf } from "./left-mark.ts";
 import { scanInto } from "./page-scan.ts";
 import { stampOf } from "./position-file.ts";
 import type { PositionFile } from "./position-file.ts";
+import { CHUNK_BYTES } from "./receiver.ts";
+import type { Receiver } from "./receiver.ts";
 import type { ReplicaDatabase } from "./replica-database.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
 import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
+import { WantedPages } from "./wanted-pages.ts";
 
-/** Differing pages this near to each other are fetched by one request: a round trip costs more than a few pages. */
-const MAX_GAP_BYTES = 64 * 1024;
-const MAX_RUN_BYTES = 4 << 20;
-const SUMS_BLOCK_BYTES = 64 * 1024;
+/** Log that is fetched along with the pages, and becomes one commit with them; what is beyond comes in the usual way. */
+const MAX_LOG_BYTES = 256 << 20;
 
-export interface ResyncOptions {
+export interface ResyncSource {
   readonly client: SnapshotClient;
+  readonly receiver: Pick<Receiver, "fetch">;
+  readonly onProgress: (fetchedPages: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface ResyncOptions extends ResyncSource {
   readonly database: ReplicaDatabase;
   readonly files: ReplicaFiles;
   readonly positionFile: PositionFile;
-  readonly copy: LogCopy;
+  /** Puts what was fetched (`files.resyncLog`) in the place of the log copy. */
+  readonly replaceLog: () => void;
   readonly bootId: string;
-  readonly onProgress: (fetchedPages: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface ResyncOutcome {
-  readonly head: SnapshotHead;
-  readonly fetchedPages: number;
+  /** That differed from the snapshot. */
+  readonly pages: number;
+  /** Page checksums, pages, and the log after the snapshot. */
+  readonly fetchedBytes: number;
+}
+
+/** A state in the log, and what its record says besides. */
+interface Goal {
+  readonly state: StatePoint;
+  readonly epoch: number;
+  /** Unix ms; 0 where there is no record. */
+  readonly commitTimeMs: number;
 }
 
 /**
- * Makes the replica equal to the primary's newest snapshot by fetching only the pages that differ, each verified by its
- * hash, and putting them into the database as one commit under open readers. Whatever the replica held before does not
- * matter, and a crash at any point leaves the state before or the state after; an interrupted resync is begun again.
+ * Makes the replica equal to the primary as it is now, whatever it was before: fetches the pages that differ from the
+ * primary's newest snapshot, each verified by its hash, and the log after it, and puts both into the database as one
+ * commit under open readers. So no reader sees a state older than before, unless the primary itself went back. A crash at
+ * any point leaves the state before or the state after; an interrupted resync is begun again.
  *
  * @throws page_size_changed, stale_epoch, snapshot_unknown (superseded on the way: try again), database_busy, and what
  * the transport throws
  */
 export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
-  const { client, database, files, positionFile, copy, bootId, signal } = options;
+  const { client, database, files, positionFile, bootId, signal } = options;
+  const before = client.fetchedBytes;
   const head = await client.head(signal);
   assertCompatible(head, database.appender.pageSizeBytes, positionFile.position);
   // Read page by page: whatever has led here, what the table says is not to be relied on.
@@ -65,15 +83,26 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
       options.onProgress(wanted.pageCount);
     }
     failpoint("resync.pages-fetched");
-    await land(options, head, wanted, table, seen);
-    copy.reset(head.state.cursor);
-    table.flush({ txid: head.state.txid, cursor: head.state.cursor });
-    const { header } = database.appender;
-    positionFile.write(landed(head, markOf(header), database.file, bootId), true);
-    return { head, fetchedPages: wanted.pageCount };
+    const logBytes = await fetchLog(options, head);
+    failpoint("resync.log-fetched");
+    const goal = lastState(files, head);
+    await land(options, head, goal, wanted, table, seen);
+    options.replaceLog();
+    failpoint("resync.log-replaced");
+    const { state, epoch, commitTimeMs } = goal;
+    table.flush({ txid: state.txid, cursor: state.cursor });
+    const position = landed(
+      { ...head, state, epoch },
+      markOf(database.appender.header),
+      database.file,
+      bootId,
+    );
+    positionFile.write({ ...position, commitTimeMs }, true);
+    return { pages: wanted.pageCount, fetchedBytes: client.fetchedBytes - before + logBytes };
   } finally {
     wanted.close();
     table.close();
+    rmSync(files.resyncLog, { recursive: true, force: true });
   }
 }
 
@@ -88,10 +117,60 @@ async function scanDatabase(database: ReplicaDatabase, table: PageTable): Promis
   }
 }
 
-/** Puts the fetched pages into the database. From its first step on, the position says that a resync is under way. */
-async function land(
-  { database, positionFile, bootId }: ResyncOptions,
+/** Fetches the log after the snapshot, up to the primary's head as of now. @returns its bytes */
+async function fetchLog(
+  { receiver, files, positionFile, signal }: ResyncOptions,
   head: SnapshotHead,
+): Promise<number> {
+  const { logId, epoch, state } = head;
+  const { position } = positionFile;
+  // Its word on how far it is: the old state still, if that is of this history.
+  const appliedTxid = position?.logId === logId ? position.applied.txid : state.txid;
+  rmSync(files.resyncLog, { recursive: true, force: true });
+  const copy = LogCopy.open({ folder: files.resyncLog, start: state.cursor });
+  try {
+    let bytes = 0;
+    for (let until: StatePoint["cursor"] | undefined; ;) {
+      const request = { cursor: copy.end, logId, epoch, appliedTxid, maxBytes: CHUNK_BYTES, waitMs: 0 };
+      const chunk = await receiver.fetch({ ...request, signal });
+      until ??= chunk.head.cursor;
+      copy.append(chunk.from, chunk.bytes, chunk.next);
+      bytes += chunk.bytes.length;
+      // An answer that leads nowhere: whatever is wrong there, it is not to be asked for again and again.
+      if (compareCursors(chunk.next, chunk.from) === 0) break;
+      if (chunk.isEof || compareCursors(chunk.next, until) >= 0 || bytes >= MAX_LOG_BYTES) break;
+    }
+    copy.sync();
+    return bytes;
+  } finally {
+    copy.close();
+  }
+}
+
+/** The state after the last whole record that was fetched and leads on from the snapshot. */
+function lastState({ resyncLog: folder }: ReplicaFiles, head: SnapshotHead): Goal {
+  let goal: Goal = { state: head.state, epoch: head.epoch, commitTimeMs: 0 };
+  const copy = LogCopy.open({ folder });
+  const { logId, pageSizeBytes, state, epoch } = head;
+  const reader = new BatchReader({ folder, pageSizeBytes, logId, start: state, epoch, end: () => copy.end });
+  try {
+    // One record at a time: damage after it must not hide it. The receiver meets it again, and says so.
+    for (let batch = reader.next(0); batch !== undefined; batch = reader.next(0))
+      goal = { state: batch.to, epoch: batch.epoch, commitTimeMs: batch.commitTimeMs };
+  } catch (error) {
+    if (!["damaged", "diverged"].includes(asTailraceError(error).code)) throw error;
+  } finally {
+    reader.close();
+    copy.close();
+  }
+  return goal;
+}
+
+/** Puts what was fetched into the database. From its first step on, the position says that a resync is under way. */
+async function land(
+  { database, positionFile, files, bootId }: ResyncOptions,
+  head: SnapshotHead,
+  goal: Goal,
   wanted: WantedPages,
   table: PageTable,
   seen: LeftMark,
@@ -105,17 +184,22 @@ async function land(
       throw new TailraceError(
         "database_busy",
         "another process has written to the replica during the resync",
-        {
-          retryable: true,
-        },
+        { retryable: true },
       );
     }
-    let sliceBytes = 0;
-    for (const { page, image } of wanted.pages()) {
+    const { pageCount } = goal.state;
+    let frames = 0;
+    const append = (page: PageNumber, image: Buffer): void => {
       table.set(page, hashPage(page, image));
+      // Cut off again by the log after the snapshot.
+      if (page > pageCount) return;
       appender.append(page, image);
-      sliceBytes += image.length;
-      if (sliceBytes % (1 << 20) === 0) await turn();
+      frames += 1;
+    };
+    const framesInSlice = (1 << 20) / head.pageSizeBytes;
+    for (const { page, image } of wanted.pages()) {
+      append(page, image);
+      if (frames % framesInSlice === 0) await turn();
     }
     table.resize(head.state.pageCount);
     if (table.checksum !== head.state.checksum) {
@@ -123,8 +207,18 @@ async function land(
         `snapshot ${head.generation} has database checksum ${hex64(head.state.checksum)}, its pages ${hex64(table.checksum)}`,
       );
     }
-    if (wanted.pageCount > 0) {
-      appender.commit({ databasePageCount: head.state.pageCount, isDurable: true });
+    for (const [page, image] of pagesOfLog(files, head, goal)) {
+      append(page, image);
+      if (frames % framesInSlice === 0) await turn();
+    }
+    table.resize(pageCount);
+    if (table.checksum !== goal.state.checksum) {
+      throw violation(
+        `transaction ${goal.state.txid} ends at ${hex64(goal.state.checksum)}, the pages amount to ${hex64(table.checksum)}`,
+      );
+    }
+    if (frames > 0) {
+      appender.commit({ databasePageCount: pageCount, isDurable: true });
       failpoint("resync.published");
     } else {
       // Nothing differs, but what is there may be in the memory of the machine alone.
@@ -132,6 +226,25 @@ async function land(
     }
   } finally {
     appender.abort();
+  }
+}
+
+/** The pages of each record from the snapshot to the goal, in order. */
+function* pagesOfLog(
+  { resyncLog: folder }: ReplicaFiles,
+  { state, pageSizeBytes }: SnapshotHead,
+  goal: Goal,
+): Generator<readonly [PageNumber, Buffer]> {
+  const lock = lockPage(pageSizeBytes);
+  const reader = new FragmentReader({ folder, start: state.cursor, end: () => goal.state.cursor });
+  try {
+    for (let placed = reader.next(); placed !== undefined; placed = reader.next()) {
+      const { pageNumbers, images } = placed.fragment;
+      for (const [index, page] of pageNumbers.entries())
+        if (page !== lock) yield [page, images.subarray(index * pageSizeBytes, (index + 1) * pageSizeBytes)];
+    }
+  } finally {
+    reader.close();
   }
 }
 
@@ -174,158 +287,5 @@ function assertCompatible(head: SnapshotHead, pageSizeBytes: number, position: P
         hint: "A newer primary has taken over: point the replica at that one.",
       },
     );
-  }
-}
-
-interface Run {
-  readonly first: PageNumber;
-  /** Exclusive. */
-  readonly end: PageNumber;
-}
-
-/** The snapshot's page hashes, and the pages fetched by them: both in files, for either may be larger than memory. */
-class WantedPages {
-  private readonly head: SnapshotHead;
-  private readonly files: ReplicaFiles;
-  private readonly sums: number;
-  private readonly spool: number;
-  /** Fetched so far. */
-  pageCount = 0;
-
-  constructor(files: ReplicaFiles, head: SnapshotHead) {
-    this.files = files;
-    this.head = head;
-    this.sums = onStorage("create", files.resyncSums, () => openSync(files.resyncSums, "w+"));
-    this.spool = onStorage("create", files.resyncPages, () => openSync(files.resyncPages, "w+"));
-  }
-
-  async fetchSums(client: SnapshotClient, signal?: AbortSignal): Promise<void> {
-    let sizeBytes = 0;
-    const write = (bytes: Buffer): void => {
-      writeAt(this.sums, bytes, sizeBytes);
-      sizeBytes += bytes.length;
-    };
-    await client.pageChecksums(
-      this.head,
-      (bytes) => onStorage("write", this.files.resyncSums, () => write(bytes)),
-      signal,
-    );
-    let checksum = 0n;
-    for (const { hash } of this.hashes()) checksum ^= hash;
-    if (checksum !== this.head.state.checksum) {
-      throw violation(
-        `the page checksums of snapshot ${this.head.generation} amount to ${hex64(checksum)}, not ${hex64(this.head.state.checksum)}`,
-      );
-    }
-  }
-
-  /** Runs of pages that differ, near ones joined. */
-  *differing(table: PageTable): Generator<Run> {
-    const { pageSizeBytes } = this.head;
-    const lock = lockPage(pageSizeBytes);
-    let run: Run | undefined;
-    for (const { page, hash } of this.hashes()) {
-      if (page === lock || table.get(page) === hash) continue;
-      if (
-        run !== undefined &&
-        ((page - run.end) * pageSizeBytes > MAX_GAP_BYTES ||
-          (page + 1 - run.first) * pageSizeBytes > MAX_RUN_BYTES)
-      ) {
-        yield run;
-        run = undefined;
-      }
-      run = { first: run?.first ?? page, end: page + 1 };
-    }
-    if (run !== undefined) yield run;
-  }
-
-  /** Fetches a run; of its pages, those that differ are verified and kept. */
-  async fetch(
-    client: SnapshotClient,
-    { first, end }: Run,
-    table: PageTable,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const { pageSizeBytes, etag, generation } = this.head;
-    const images = alignedBuffer((end - first) * pageSizeBytes);
-    let size = 0;
-    let isSuperseded = false;
-    await client.read(
-      {
-        from: (first - 1) * pageSizeBytes,
-        until: (end - 1) * pageSizeBytes,
-        etag,
-        ...(signal === undefined ? {} : { signal }),
-      },
-      {
-        start: (head) => {
-          isSuperseded = head.etag !== etag;
-          return !isSuperseded;
-        },
-        data: (bytes) => {
-          // A run from page 1 to the last is answered like any other, but a whole image would be longer.
-          if (size + bytes.length > images.length)
-            throw violation("GET /snapshot/latest: more bytes than asked for");
-          size += bytes.copy(images, size);
-        },
-      },
-    );
-    if (isSuperseded) {
-      throw new TailraceError("snapshot_unknown", `snapshot ${generation} was replaced during the resync`, {
-        retryable: true,
-      });
-    }
-    for (let page = first; page < end; page++) {
-      const hash = this.hashOf(page);
-      if (table.get(page) === hash) continue;
-      const offset = (page - first) * pageSizeBytes;
-      const image = images.subarray(offset, offset + pageSizeBytes);
-      if (page === lockPage(pageSizeBytes)) continue;
-      if (hashPage(page, image) !== hash)
-        throw violation(`page ${page} of snapshot ${generation} arrives with another hash than stated`);
-      this.keep(page, image);
-    }
-  }
-
-  /** The fetched pages, one at a time in one buffer. */
-  *pages(): Generator<{ readonly page: PageNumber; readonly image: Buffer }> {
-    const entry = alignedBuffer(8 + this.head.pageSizeBytes);
-    for (let index = 0; index < this.pageCount; index++) {
-      onStorage("read", this.files.resyncPages, () => readAt(this.spool, entry, index * entry.length));
-      yield { page: entry.readUInt32LE(0), image: entry.subarray(8) };
-    }
-  }
-
-  close(): void {
-    closeSync(this.sums);
-    closeSync(this.spool);
-    rmSync(this.files.resyncSums, { force: true });
-    rmSync(this.files.resyncPages, { force: true });
-  }
-
-  private keep(page: PageNumber, image: Buffer): void {
-    const entry = Buffer.alloc(8 + image.length);
-    entry.writeUInt32LE(page, 0);
-    image.copy(entry, 8);
-    onStorage("write", this.files.resyncPages, () =>
-      writeAt(this.spool, entry, this.pageCount * entry.length),
-    );
-    this.pageCount += 1;
-  }
-
-  private hashOf(page: PageNumber): bigint {
-    const bytes = Buffer.alloc(8);
-    readAt(this.sums, bytes, (page - 1) * 8);
-    return bytes.readBigUInt64LE(0);
-  }
-
-  private *hashes(): Generator<{ readonly page: PageNumber; readonly hash: bigint }> {
-    const block = Buffer.alloc(SUMS_BLOCK_BYTES);
-    const { pageCount } = this.head.state;
-    for (let first = 1; first <= pageCount; first += SUMS_BLOCK_BYTES / 8) {
-      const size = readAt(this.sums, block, (first - 1) * 8);
-      for (let offset = 0; offset < size; offset += 8)
-        yield { page: first + offset / 8, hash: block.readBigUInt64LE(offset) };
-    }
   }
 }

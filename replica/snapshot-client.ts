@@ -30,6 +30,8 @@ export interface RangeSink {
 
 /** A node's snapshots over the wire. Checks what it is told; the bytes of pages are the caller's to verify. */
 export class SnapshotClient {
+  /** Bytes of bodies that came, of images and page checksums. */
+  fetchedBytes = 0;
   private readonly transport: Transport;
 
   constructor(transport: Transport) {
@@ -134,6 +136,7 @@ export class SnapshotClient {
           return true;
         },
         data: (bytes) => {
+          this.fetchedBytes += bytes.length;
           if (problem === undefined) return sink.data(bytes);
           problem.size += bytes.length;
           if (problem.size <= MAX_PROBLEM_BYTES) problem.parts.push(bytes);

@@ -61,6 +61,14 @@ export function parseNodeUrl(text: string): URL {
   return url;
 }
 
+/** A node's URL as it may be shown: without user and password. */
+export function nodeName(node: URL): string {
+  const shown = new URL(node);
+  shown.username = "";
+  shown.password = "";
+  return shown.href;
+}
+
 /** HTTP by undici's own pool: one keep-alive connection for the long poll, so that a commit costs one round trip. */
 export class HttpTransport implements Transport {
   private readonly pool: Pool;
@@ -68,7 +76,7 @@ export class HttpTransport implements Transport {
   private readonly node: string;
 
   constructor(node: URL) {
-    this.node = node.href;
+    this.node = nodeName(node);
     this.prefix = node.pathname.replace(/\/+$/, "");
     this.pool = new Pool(node.origin, {
       connections: MAX_CONNECTIONS,

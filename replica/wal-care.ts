@@ -3,7 +3,9 @@ import type { LogCopy } from "../shared/log/log-copy.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
+import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import { decideCheckpoint } from "../shared/plan/replica-checkpoint-policy.ts";
+import type { Cursor } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { markOf } from "./left-mark.ts";
 import { stampOf } from "./position-file.ts";
@@ -18,10 +20,7 @@ export interface WalStatus {
   readonly restarts: number;
 }
 
-/**
- * Keeps the replica's SQLite WAL small, moves the floor behind the checkpoints, and drops what of the log copy is
- * before it.
- */
+/** Keeps the replica's SQLite WAL small, and moves the floor behind the checkpoints. */
 export class WalCare {
   private readonly database: ReplicaDatabase;
   private readonly applier: Applier;
@@ -60,6 +59,13 @@ export class WalCare {
       checkpoints: this.checkpoints,
       restarts: this.restarts,
     };
+  }
+
+  /** The log copy is needed from here on: to bring page table and database up again, whatever happens. */
+  get recovery(): Cursor {
+    const mark = this.table.mark.cursor;
+    const { floor } = this.applier.position;
+    return compareCursors(mark, floor.cursor) < 0 ? mark : floor.cursor;
   }
 
   committed(): void {
@@ -106,10 +112,19 @@ export class WalCare {
     await this.running?.catch(() => undefined);
   }
 
-  /** A checkpoint to the end, if readers permit it: before an orderly close. */
-  async finish(): Promise<void> {
-    await this.settle();
-    await this.checkpoint();
+  /** A checkpoint as far as readers permit it, whether or not one is due. @throws storage_failed */
+  async finish(): Promise<CheckpointOutcome> {
+    // Whoever else waits for the one under way may be the first to begin the next.
+    while (this.running !== undefined) await this.settle();
+    const { mxFrame: walFrames, salts } = this.database.appender.header;
+    this.running = this.checkpoint().finally(() => {
+      this.running = undefined;
+    });
+    await this.running;
+    // A WAL that was started anew meanwhile had been copied whole.
+    const isRestarted = this.database.appender.header.salts !== salts;
+    const copiedFrames = isRestarted ? walFrames : Math.min(this.copiedFrames, walFrames);
+    return { isComplete: copiedFrames === walFrames, walFrames, copiedFrames };
   }
 
   /** While commits wait. */
@@ -142,8 +157,6 @@ export class WalCare {
     this.copy.sync();
     if (this.applier.isExact) this.table.flush({ txid: applied.txid, cursor: applied.cursor });
     this.applier.note({ floor: state }, true);
-    const mark = this.table.mark.cursor;
-    this.copy.dropBefore((compareCursors(mark, state.cursor) < 0 ? mark : state.cursor).segment);
   }
 
   /** @returns false when a reader is in the way */

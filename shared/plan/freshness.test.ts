@@ -82,6 +82,8 @@ describe("a replica", () => {
     freshness.applied(400, PRIMARY_MS - 60_000);
     expect(freshness.lag(2000)).toEqual({ seconds: 62, freshAsOfMs: PRIMARY_MS - 60_000 });
     freshness.applied(900, PRIMARY_MS - 50_000);
+    expect(freshness.lag(2000)).toEqual({ seconds: 0, freshAsOfMs: PRIMARY_MS + 2000 });
+    freshness.failed();
     expect(freshness.lag(2000)).toEqual({ seconds: 1, freshAsOfMs: PRIMARY_MS + 1000 });
   });
 
@@ -129,7 +131,7 @@ describe("a replica", () => {
     heard(3000, 60);
     expect(seconds(3000)).toBeNull();
     freshness.applied(60, PRIMARY_MS + 2500);
-    expect(seconds(3500)).toBe(0.5);
+    expect(seconds(3500)).toBe(0);
   });
 
   test("that goes over to another history forgets what it heard of the one before, but not the time", () => {

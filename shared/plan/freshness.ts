@@ -2,7 +2,10 @@ import type { Txid } from "../units.ts";
 
 /** Answers whose head is not applied yet, remembered one by one. */
 const MAX_PENDING = 64;
-/** On top of what was asked for, before a held request counts as overrun: the way there and back, and a busy machine. */
+/**
+ * On top of what was asked for, before a held request counts as overrun: the way there and back, and a busy machine. So
+ * long may also be between an answer and the next request.
+ */
 export const POLL_GRACE_MS = 2000;
 
 /** An answer of the node that is followed. */
@@ -56,6 +59,7 @@ export class Freshness {
   private freshMs: number | undefined;
   /** The last answer was that of a node that has all there is. */
   private isSourceFresh = false;
+  /** Until then the primary is taken to be in touch; undefined: it is not. */
   private overrunMs: number | undefined;
 
   /** A request goes out, to be held for so long. */
@@ -69,7 +73,8 @@ export class Freshness {
   }
 
   heard({ atMs, headTxid, primaryTimeMs, ageMs }: Heard): void {
-    this.overrunMs = undefined;
+    // The next request goes out when this answer is dealt with.
+    this.overrunMs = atMs + POLL_GRACE_MS;
     if (primaryTimeMs !== null) this.anchor = { primaryMs: primaryTimeMs, atMs };
     this.isSourceFresh = ageMs === 0;
     // The same head again is the truth of a later moment.
@@ -113,8 +118,8 @@ export class Freshness {
 
   /** Everything that the primary has is applied, as far as can be known. */
   isFresh(nowMs: number): boolean {
-    const isHeld = this.overrunMs !== undefined && nowMs <= this.overrunMs;
-    return isHeld && this.isSourceFresh && this.pending.length === 0 && this.freshMs !== undefined;
+    const isInTouch = this.overrunMs !== undefined && nowMs <= this.overrunMs;
+    return isInTouch && this.isSourceFresh && this.pending.length === 0 && this.freshMs !== undefined;
   }
 
   private ageMs(nowMs: number, primaryNowMs: number | null): number | null {

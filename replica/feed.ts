@@ -1,0 +1,244 @@
+import { SegmentCatalogue } from "../shared/log/segment-catalogue.ts";
+import type { Notice } from "../shared/notice.ts";
+import { RateMeter } from "../shared/plan/rate-meter.ts";
+import { decideRetention, reasonsToKeep } from "../shared/plan/retention.ts";
+import type { RetentionState } from "../shared/plan/retention.ts";
+import type { NodeHead, ServeReport, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { LogStatus, ReplicaStatus, SegmentStatus, SnapshotStatus } from "../shared/status.ts";
+import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
+import type { LogExtent } from "../shared/tracking/replica-tracker.ts";
+import { FEED_DEFAULTS } from "./follow-options.ts";
+import type { FeedLimits } from "./follow-options.ts";
+import type { FeedStatus } from "./follower-status.ts";
+import type { LocalReplica } from "./local-replica.ts";
+import { OwnSnapshots } from "./own-snapshots.ts";
+
+/** In bytes. */
+export interface DiskSpace {
+  readonly freeBytes: number;
+  readonly sizeBytes: number;
+}
+
+export interface FeedOptions {
+  readonly local: LocalReplica;
+  readonly logFolder: string;
+  readonly snapshotsFolder: string;
+  /** What is known of those that are fed. */
+  readonly replicasFile: string;
+  readonly durability: LogStatus["durability"];
+  readonly limits: FeedLimits;
+  /** Log bytes received since the start. */
+  readonly receivedBytes: () => number;
+  /** Unix ms. */
+  readonly wallMs: () => number;
+  readonly monotonicMs: () => number;
+  /** The primary's clock, Unix ms; null where it is not known. */
+  readonly primaryNowMs: () => number | null;
+  /** Resolves early when the signal says so; never rejects. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Of the data folder; null where it cannot be told. */
+  readonly disk: () => DiskSpace | null;
+  readonly tell: (notice: Notice) => void;
+}
+
+/** The generation under which the present state is held: a newcomer can be given a snapshot of it at any time. */
+const PRESENT = 0;
+
+/**
+ * What a replica keeps for those that it feeds: its copy of the log, within limits, and snapshots of its database. By the
+ * same decisions as on the primary, but that no snapshot is ever needed to go on: a new one can be taken when one asks.
+ */
+export class Feed {
+  private readonly options: FeedOptions;
+  private readonly snapshots: OwnSnapshots;
+  private catalogue: SegmentCatalogue;
+  private readonly tracker: ReplicaTracker;
+  private limits: Required<FeedLimits>;
+  private head: NodeHead | undefined;
+  private bytes = new RateMeter();
+  private commits = new RateMeter();
+  private held: readonly number[] = [];
+
+  /** @throws storage_failed, unknown_version */
+  constructor(options: FeedOptions) {
+    const { logFolder, snapshotsFolder, replicasFile, wallMs, primaryNowMs, tell } = options;
+    this.options = options;
+    this.limits = withGiven(FEED_DEFAULTS, options.limits);
+    this.catalogue = new SegmentCatalogue({ folder: logFolder, clock: wallMs });
+    const logBytesAfter: SegmentCatalogue["bytesAfter"] = (cursor) => this.catalogue.bytesAfter(cursor);
+    this.snapshots = new OwnSnapshots(
+      { ...options, folder: snapshotsFolder, logBytesAfter },
+      this.limits.keepSnapshots,
+    );
+    this.tracker = ReplicaTracker.open({
+      file: replicasFile,
+      clock: wallMs,
+      commitClock: primaryNowMs,
+      notify: tell,
+    });
+  }
+
+  /** Other limits from now on. What is not given stays as it is. */
+  configure(limits: FeedLimits): void {
+    this.limits = withGiven(this.limits, limits);
+    this.snapshots.keepSnapshots = this.limits.keepSnapshots;
+  }
+
+  /** The log goes up to here now, for others too. */
+  settled(head: NodeHead): void {
+    const { logId, txid, commitTimeMs, start, end } = head;
+    if (this.head?.logId !== logId) {
+      this.bytes = new RateMeter();
+      this.commits = new RateMeter();
+      const { logFolder: folder, wallMs: clock } = this.options;
+      this.catalogue = new SegmentCatalogue({ folder, clock });
+      this.tracker.follow({ logId, headTxid: txid, headCommitTimeMs: commitTimeMs, start });
+    }
+    this.head = head;
+    this.catalogue.update(start, end);
+    this.tracker.headChanged({ txid, commitTimeMs, end });
+  }
+
+  report({ sightings, heldGenerations }: ServeReport): void {
+    this.held = heldGenerations;
+    this.snapshots.hold(heldGenerations);
+    this.tracker.report(sightings, this.extent());
+  }
+
+  /** What is due: to be called about every second. @throws storage_failed */
+  tend(): void {
+    const { head } = this;
+    const { monotonicMs, receivedBytes, local } = this.options;
+    if (head === undefined) return;
+    this.bytes.note(receivedBytes(), monotonicMs());
+    this.commits.note(head.txid, monotonicMs());
+    this.tracker.tick(this.extent());
+    this.snapshots.prune();
+    const state = this.retention();
+    if (state === undefined) return;
+    const decision = decideRetention(state);
+    this.tracker.settle(decision, this.extent());
+    if (decision.firstToKeep <= this.catalogue.start.segment) return;
+    // Whoever was at the end of what goes now must not seem lost after a crash.
+    this.tracker.flush();
+    local.dropLogBefore(decision.firstToKeep);
+    this.catalogue.update(local.logStart ?? head.start, head.end);
+  }
+
+  status(): FeedStatus {
+    return {
+      log: this.log(),
+      snapshots: this.snapshots.list().map((snapshot) => this.snapshotStatus(snapshot)),
+      snapshotSinceMs: this.snapshots.sinceMs,
+      replicas: this.tracker.list(this.extent()),
+      replicasLost: this.tracker.lostCount,
+      replicasReleased: this.tracker.releasedCount,
+    };
+  }
+
+  /** The files of the log, in order. */
+  segments(): readonly SegmentStatus[] {
+    const state = this.retention();
+    if (state === undefined) return [];
+    const reasons = reasonsToKeep(state);
+    const newest = state.segments.at(-1)?.segment;
+    return state.segments.map(({ segment, sizeBytes, modifiedMs }, index) => ({
+      segment,
+      sizeBytes,
+      isSealed: segment !== newest,
+      modifiedMs,
+      keptFor: (reasons[index] ?? []).filter((reason) => reason !== `snapshot ${PRESENT}`),
+    }));
+  }
+
+  /** For a newcomer. @throws not_ready, diverged, storage_failed */
+  snapshot(): Promise<SnapshotInfo> {
+    return this.snapshots.latest();
+  }
+
+  /** A new generation, whatever there is. @throws not_ready, diverged, storage_failed */
+  takeSnapshot(): Promise<SnapshotInfo> {
+    return this.snapshots.take();
+  }
+
+  /** Lets go of one that is fed. @throws replica_unknown */
+  forget(id: string): ReplicaStatus {
+    return this.tracker.forget(id, this.extent());
+  }
+
+  async close(): Promise<void> {
+    await this.snapshots.close();
+    this.tracker.close();
+  }
+
+  private extent(): LogExtent {
+    const { keepLogBytes: keepBytes, maxLogBytes: maxBytes, holdInactiveMs } = this.limits;
+    return { catalogue: this.catalogue, limits: { keepBytes, keepMs: 0, maxBytes, holdInactiveMs } };
+  }
+
+  /** Undefined while it is not known what the replica itself needs: then nothing goes. */
+  private retention(): RetentionState | undefined {
+    const { recovery } = this.options.local;
+    if (this.head === undefined || recovery === undefined) return undefined;
+    return {
+      segments: this.catalogue.list(),
+      snapshots: [...this.snapshots.needed(), { generation: PRESENT, cursor: this.head.end }],
+      recovery,
+      replicas: this.tracker.held(),
+      limits: this.extent().limits,
+      nowMs: this.options.wallMs(),
+    };
+  }
+
+  private log(): LogStatus | null {
+    const { head, catalogue, limits } = this;
+    if (head === undefined) return null;
+    const disk = this.options.disk();
+    return {
+      logId: head.logId,
+      epoch: head.epoch,
+      pageSizeBytes: head.pageSizeBytes,
+      start: head.start,
+      end: head.end,
+      headTxid: head.txid,
+      headTimeMs: head.commitTimeMs,
+      databaseChecksum: head.databaseChecksum,
+      durability: this.options.durability,
+      sizeBytes: catalogue.sizeBytes,
+      segmentCount: catalogue.list().length,
+      bytesPerSecond: this.bytes.perSecond,
+      commitsPerSecond: this.commits.perSecond,
+      keepBytes: limits.keepLogBytes,
+      keepMs: 0,
+      maxBytes: limits.maxLogBytes,
+      holdInactiveMs: limits.holdInactiveMs,
+      diskFreeBytes: disk?.freeBytes ?? null,
+      diskSizeBytes: disk?.sizeBytes ?? null,
+    };
+  }
+
+  private snapshotStatus(snapshot: SnapshotInfo): SnapshotStatus {
+    const { generation, txid, createdMs, pageCount, pageSizeBytes, databaseChecksum, cursor } = snapshot;
+    return {
+      generation,
+      txid,
+      createdMs,
+      sizeBytes: pageCount * pageSizeBytes,
+      databaseChecksum,
+      cursor,
+      logBytesAfter: this.catalogue.bytesAfter(cursor),
+      downloads: this.held.includes(generation) ? 1 : 0,
+    };
+  }
+}
+
+/** Only what belongs here is taken, and only what is given: null is a limit of its own. */
+function withGiven(before: Required<FeedLimits>, given: FeedLimits): Required<FeedLimits> {
+  const { keepLogBytes, maxLogBytes, holdInactiveMs, keepSnapshots } = given;
+  return {
+    keepLogBytes: keepLogBytes ?? before.keepLogBytes,
+    maxLogBytes: maxLogBytes === undefined ? before.maxLogBytes : maxLogBytes,
+    holdInactiveMs: holdInactiveMs ?? before.holdInactiveMs,
+    keepSnapshots: keepSnapshots ?? before.keepSnapshots,
+  };
+}

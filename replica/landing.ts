@@ -1,0 +1,61 @@
+import type { Notice } from "../shared/notice.ts";
+import { followerNotices } from "./follower-notices.ts";
+import type { LastResync } from "./follower-status.ts";
+import type { LocalReplica } from "./local-replica.ts";
+import type { Receiver } from "./receiver.ts";
+import type { SnapshotClient } from "./snapshot-client.ts";
+
+export interface LandingOptions {
+  readonly local: LocalReplica;
+  readonly client: SnapshotClient;
+  readonly receiver: Receiver;
+  readonly source: string;
+  readonly tell: (notice: Notice) => void;
+  /** Unix ms. */
+  readonly wallMs: () => number;
+}
+
+/** The ways onto solid ground, a bootstrap and a resync, and what is known of those that were gone. */
+export class Landing {
+  bootstraps = 0;
+  resyncs = 0;
+  lastResync: LastResync | null = null;
+  /** Of the one under way. */
+  progress: Record<string, number> | null = null;
+  private readonly options: LandingOptions;
+
+  constructor(options: LandingOptions) {
+    this.options = options;
+  }
+
+  /** @throws as {@link LocalReplica.bootstrap} */
+  async bootstrap(signal: AbortSignal): Promise<void> {
+    const { local, client, source, tell } = this.options;
+    tell(followerNotices.bootstrapStarted(source));
+    const before = client.fetchedBytes;
+    const onProgress = (doneBytes: number, totalBytes: number): void => {
+      this.progress = { doneBytes, totalBytes };
+    };
+    await local.bootstrap(client, onProgress, signal).finally(() => (this.progress = null));
+    this.bootstraps += 1;
+    const { txid, pageCount: pages } = local.position!.applied;
+    tell(followerNotices.bootstrapDone({ txid, pages, fetchedBytes: client.fetchedBytes - before }));
+  }
+
+  /** @throws as {@link LocalReplica.resync} */
+  async resync(signal: AbortSignal): Promise<void> {
+    const { local, client, receiver, source, tell, wallMs } = this.options;
+    const fromTxid = local.position?.applied.txid ?? null;
+    tell(followerNotices.resyncStarted(source, fromTxid));
+    const onProgress = (fetchedPages: number): void => {
+      this.progress = { fetchedPages };
+    };
+    const { pages, fetchedBytes } = await local
+      .resync({ client, receiver, onProgress, signal })
+      .finally(() => (this.progress = null));
+    this.resyncs += 1;
+    this.lastResync = { pages, fetchedBytes, timeMs: wallMs() };
+    const { txid } = local.position!.applied;
+    tell(followerNotices.resyncDone({ pages, fetchedBytes, fromTxid, txid }));
+  }
+}
