@@ -26,8 +26,8 @@ export interface ChunkRequest {
   readonly epoch: number;
   /** The replica's word on how far it is. */
   readonly appliedTxid: Txid;
-  /** The database's checksum there: a node that has another at that transaction says so. */
-  readonly appliedChecksum: DatabaseChecksum;
+  /** The database's checksum there: a node that has another at that transaction answers log_diverged. */
+  readonly appliedChecksum?: DatabaseChecksum;
   readonly maxBytes: number;
   readonly waitMs: number;
   readonly signal?: AbortSignal;
@@ -108,7 +108,7 @@ export class Receiver {
         "accept-encoding": this.encodings,
         [HEADER.logId]: logId,
         [HEADER.epoch]: String(epoch),
-        [HEADER.appliedChecksum]: hex64(appliedChecksum),
+        ...(appliedChecksum === undefined ? {} : { [HEADER.appliedChecksum]: hex64(appliedChecksum) }),
       },
       // A compressed body is never longer than its content, but for a few bytes of framing; errors have a document.
       maxBodyBytes: maxBytes + FRAMING_BYTES,

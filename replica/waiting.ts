@@ -87,7 +87,8 @@ export class Waiting {
     for (let failures = 1; ; failures++) {
       const { logId, epoch, applied } = local.position!;
       const cursor = local.received ?? applied.cursor;
-      const request = { cursor, logId, epoch, appliedTxid: applied.txid, maxBytes: 1, waitMs: 0, signal };
+      const at = { cursor, logId, epoch, appliedTxid: applied.txid, appliedChecksum: applied.checksum };
+      const request = { ...at, maxBytes: 1, waitMs: 0, signal };
       try {
         return (await receiver.fetch(request)).head.txid;
       } catch (error) {

@@ -21,6 +21,12 @@ export const HEADER = {
   logId: "wal-log-id",
   /** On a request: the newest epoch that the asker has seen (409 when it is newer than the node's). */
   epoch: "wal-epoch",
+  /**
+   * On a request with `applied_txid`: the asker's database checksum at that transaction, 16 hex digits. 409
+   * `log_diverged` when that is the node's newest too, and the node has another: a log whose end was lost and written
+   * anew, just as long, would pass for the old one until the next commit.
+   */
+  appliedChecksum: "wal-applied-checksum",
   nextSegment: "wal-next-segment",
   nextOffset: "wal-next-offset",
   /** 1: nothing more is durable; else 0. */
@@ -132,16 +138,25 @@ function parseQuery<T>(schema: z.ZodType<T>, search: URLSearchParams): T {
 export interface AskerHistory {
   readonly logId?: string | undefined;
   readonly epoch?: number | undefined;
+  /** 16 hex digits. */
+  readonly appliedChecksum?: string | undefined;
 }
 
-const askerSchema: z.ZodType<{ [HEADER.logId]?: string | undefined; [HEADER.epoch]?: number | undefined }> =
-  z.object({
-    [HEADER.logId]: z
-      .string()
-      .regex(/^[0-9a-f]{32}$/, "must be 32 hex digits")
-      .optional(),
-    [HEADER.epoch]: anyNumber.optional(),
-  });
+const askerSchema: z.ZodType<{
+  [HEADER.logId]?: string | undefined;
+  [HEADER.epoch]?: number | undefined;
+  [HEADER.appliedChecksum]?: string | undefined;
+}> = z.object({
+  [HEADER.logId]: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, "must be 32 hex digits")
+    .optional(),
+  [HEADER.epoch]: anyNumber.optional(),
+  [HEADER.appliedChecksum]: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, "must be 16 hex digits")
+    .optional(),
+});
 
 /** @throws InvalidQueryError */
 export function parseAskerHistory(
@@ -149,9 +164,18 @@ export function parseAskerHistory(
 ): AskerHistory {
   const logId = headers[HEADER.logId];
   const epoch = headers[HEADER.epoch];
-  if (logId === undefined && epoch === undefined) return {};
-  const parsed = parseNamed(askerSchema, { [HEADER.logId]: logId, [HEADER.epoch]: epoch });
-  return { logId: parsed[HEADER.logId], epoch: parsed[HEADER.epoch] };
+  const appliedChecksum = headers[HEADER.appliedChecksum];
+  if (logId === undefined && epoch === undefined && appliedChecksum === undefined) return {};
+  const parsed = parseNamed(askerSchema, {
+    [HEADER.logId]: logId,
+    [HEADER.epoch]: epoch,
+    [HEADER.appliedChecksum]: appliedChecksum,
+  });
+  return {
+    logId: parsed[HEADER.logId],
+    epoch: parsed[HEADER.epoch],
+    appliedChecksum: parsed[HEADER.appliedChecksum],
+  };
 }
 
 /** The `{generation}` of a path. @throws InvalidQueryError */

@@ -266,7 +266,8 @@ const SPOILS: readonly Spoil[] = [
   ],
 ];
 
-test.each(SPOILS)("%s: it is said with its place", (_, spoil, expected, isDeep = false) => {
+const spoils = SPOILS.map(([what, spoil, expected, isDeep = false]) => ({ what, spoil, expected, isDeep }));
+test.each(spoils)("$what: it is said with its place", ({ spoil, expected, isDeep }) => {
   const folder = copyOf(primaryFile);
   spoil(folder);
   const found = wrong(folder, isDeep);

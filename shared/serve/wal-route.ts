@@ -46,6 +46,7 @@ export function walRoute(parts: Parts): (c: NodeContext) => Promise<Response> {
         { ...headers, ...chunkHeaders(head, place, chunk) },
         chunk.body,
       );
+      count(parts, incoming.method, place, chunk);
       answered(place.next);
       void parts.chunks.readAhead(head, place, query.max_bytes, encoding);
     } finally {
@@ -54,6 +55,19 @@ export function walRoute(parts: Parts): (c: NodeContext) => Promise<Response> {
     return RESPONSE_ALREADY_SENT;
   };
 }
+
+function count(
+  { metrics }: Parts,
+  method: string | undefined,
+  { lengthBytes }: ChunkPlace,
+  { body }: Chunk,
+): void {
+  if (method === "HEAD" || lengthBytes === 0) return;
+  metrics.chunkBytes.observe(lengthBytes);
+  metrics.sentBytes.inc(SENT_LOG, body.length);
+}
+
+const SENT_LOG = { kind: "wal" };
 
 async function findChunk(
   { state, waiters, chunks, sightings, clock }: Parts,
@@ -70,7 +84,7 @@ async function findChunk(
   const cursor = { segment: query.segment, offset: query.offset };
   let head = state.head();
   let headMs = clock();
-  refuseOtherHistory(head, asker);
+  refuseOtherHistory(head, asker, query.applied_txid);
   let place = await chunks.locate(head, cursor, query.max_bytes);
   const answered =
     query.replica_id === undefined
@@ -85,7 +99,7 @@ async function findChunk(
       await waiters.wait(head.logId, cursor, query.wait_ms, (resume) => outgoing.once("close", resume));
       head = state.head();
       headMs = clock();
-      refuseOtherHistory(head, asker);
+      refuseOtherHistory(head, asker, query.applied_txid);
       place = await chunks.locate(head, cursor, query.max_bytes);
     }
     return { head, headMs, place, answered };
@@ -96,11 +110,19 @@ async function findChunk(
 }
 
 /** @throws log_diverged, stale_epoch */
-function refuseOtherHistory(head: NodeHead, asker: AskerHistory): void {
+function refuseOtherHistory(head: NodeHead, asker: AskerHistory, appliedTxid: number | undefined): void {
   if (asker.logId !== undefined && asker.logId !== head.logId) {
     throw new TailraceError("log_diverged", `this node has log ${head.logId}, not ${asker.logId}`, {
       hint: "Resync from GET /snapshot/latest.",
     });
+  }
+  const isComparable = asker.appliedChecksum !== undefined && appliedTxid === head.txid;
+  if (isComparable && asker.appliedChecksum !== head.databaseChecksum) {
+    throw new TailraceError(
+      "log_diverged",
+      `transaction ${head.txid} of this node has database checksum ${head.databaseChecksum}, not ${asker.appliedChecksum}`,
+      { hint: "Resync from GET /snapshot/latest." },
+    );
   }
   if (asker.epoch !== undefined && asker.epoch > head.epoch) {
     throw new TailraceError(
