@@ -108,17 +108,25 @@ describe("a replica killed", () => {
     expect(messages.join("\n")).not.toMatch(/resync|diverged|foreign/);
   });
 
-  test.each(["resync.pages-fetched", "resync.intent-written", "resync.published"])(
-    "at %s resyncs again, and ends identical",
-    async (failpoint) => {
-      await crashAt(failpoint, (times) => {
-        if (times > 0) return;
-        primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id % 7 = 0");
-        primary.beginHistory();
-        void primary.unlisten().then(() => primary.listen());
+  test.each([
+    "resync.pages-fetched",
+    "resync.log-fetched",
+    "resync.intent-written",
+    "resync.published",
+    "resync.log-replaced",
+  ])("at %s resyncs again, and ends identical", async (failpoint) => {
+    await crashAt(failpoint, (times) => {
+      if (times > 0) return;
+      primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id % 7 = 0");
+      primary.beginHistory();
+      // What is committed after the snapshot comes along.
+      void primary.unlisten().then(async () => {
+        await primary.listen();
+        await (await fetch(`${primary.url}/snapshot/latest`)).arrayBuffer();
+        primary.insert(20);
       });
-      const messages = await recoverAndCompare();
-      expect(messages.join("\n")).toMatch(/resync/);
-    },
-  );
+    });
+    const messages = await recoverAndCompare();
+    expect(messages.join("\n")).toMatch(/resync/);
+  });
 });

@@ -131,7 +131,7 @@ export class FollowThread {
     (this.listeners[name] as Set<(event: FollowThreadEvents[K]) => void>).add(listener);
     const { failure } = this;
     if (name === "message" || name === "notice") {
-      const early = this.early[name as "message" | "notice"].splice(0) as FollowThreadEvents[K][];
+      const early = this.early[name].splice(0) as FollowThreadEvents[K][];
       queueMicrotask(() => early.forEach((said) => listener(said)));
     }
     if (name === "failed" && failure !== undefined)

@@ -165,8 +165,8 @@ async function start(options: FollowOptions): Promise<void> {
     };
     answerCalls(port, methods);
     answerQuestion(port, status);
-    port.on("message", (message: { kind?: unknown; port?: MessagePort }) => {
-      if (message.kind === "connect-serve" && message.port !== undefined) source.connect(message.port);
+    port.on("message", (sent: { kind?: unknown; port?: MessagePort }) => {
+      if (sent.kind === "connect-serve" && sent.port !== undefined) source.connect(sent.port);
     });
     follower.start();
   } catch (error) {

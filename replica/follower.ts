@@ -95,7 +95,7 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.options = options;
-    const tell = options.events.notice;
+    const tell = (notice: Notice): void => options.events.notice(notice);
     this.waiting = new Waiting({ ...options, appliedTxid: () => this.appliedTxid });
     this.troubles = new Troubles(tell, options);
     this.landing = new Landing({ ...options, tell });

@@ -27,8 +27,10 @@ export const BOOTSTRAP: readonly string[] = [
 /** Hit when a replica mends itself by fetching the pages that differ. */
 export const RESYNC: readonly string[] = [
   "resync.pages-fetched",
+  "resync.log-fetched",
   "resync.intent-written",
   "resync.published",
+  "resync.log-replaced",
 ];
 /** Hit by a primary under load. */
 export const PRIMARY: readonly string[] = [

@@ -1,0 +1,117 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { Notice } from "../shared/notice.ts";
+import { Edge } from "../test/harness/edge.ts";
+import { shell } from "../test/harness/shell.ts";
+
+let edge: Edge;
+afterEach(async () => {
+  await edge.close();
+});
+
+/** What the last resync said of itself when it was done. */
+function done(notices: readonly Notice[]): Notice["fields"] {
+  const found = notices.findLast(({ name }) => name === "resync_done");
+  if (found === undefined) throw new Error("no resync was done");
+  return found.fields;
+}
+
+async function start(): Promise<Notice[]> {
+  const notices: Notice[] = [];
+  (await edge.start()).on("notice", (notice) => notices.push(notice));
+  return notices;
+}
+
+describe("a resync", () => {
+  test("of a large database that differs by little moves little: checksums, a few pages, and the log after", async () => {
+    edge = new Edge({ onForeignWrite: "resync" });
+    const { primary } = edge;
+    for (let part = 0; part < 5; part++) primary.insert(1000, 4000);
+    await primary.listen();
+    const notices = await start();
+    await edge.replica.sync();
+    const imageBytes = edge.replica.status().database.sizeBytes!;
+    expect(imageBytes).toBeGreaterThan(20_000_000);
+
+    primary.commitInSecret("UPDATE t SET body = randomblob(4000) WHERE id IN (17, 4017)");
+    primary.beginHistory();
+    await primary.unlisten();
+    await primary.listen();
+    await (await fetch(`${primary.url}/snapshot/latest`)).arrayBuffer();
+    primary.insert(3, 4000);
+    await edge.replica.sync();
+    await expect.poll(() => edge.replica.status().position).toMatchObject({ txid: 1 });
+
+    const { resyncs, bootstraps, lastResync } = edge.replica.status();
+    expect({ resyncs, bootstraps }).toEqual({ resyncs: 1, bootstraps: 1 });
+    expect(lastResync!.pages).toBeLessThanOrEqual(6);
+    const checksumBytes = (imageBytes / 4096) * 8;
+    expect(lastResync!.fetchedBytes).toBeGreaterThan(checksumBytes + lastResync!.pages * 4096);
+    expect(lastResync!.fetchedBytes).toBeLessThan(checksumBytes + 30 * 4096);
+    expect(lastResync!.fetchedBytes).toBeLessThan(imageBytes / 100);
+    expect(done(notices)).toMatchObject({
+      pages: lastResync!.pages,
+      fetchedBytes: lastResync!.fetchedBytes,
+      txid: 1,
+    });
+    await edge.expectIdentical();
+  });
+
+  test("to a snapshot that is older than the replica does not step back: it lands where the log ends", async () => {
+    edge = new Edge({ onForeignWrite: "resync" });
+    const { primary, file } = edge;
+    primary.insert(300);
+    await primary.listen();
+    await start();
+    await edge.replica.sync();
+    for (let commit = 0; commit < 30; commit++) primary.insert(10);
+    await edge.replica.sync();
+    const before = primary.txid;
+    await edge.stop();
+    shell(file, "CREATE TABLE mine(x)");
+    primary.insert(10);
+    const notices = await start();
+    await edge.replica.sync();
+    // The snapshot is that of the bootstrap, from before all of them.
+    expect(done(notices)).toMatchObject({ fromTxid: before, txid: before + 1 });
+    expect(edge.replica.status().position).toMatchObject({ databaseChecksum: primary.checksum });
+    await edge.expectIdentical();
+  });
+
+  test("past a log in which the database has grown and shrunk ends with the pages that are left", async () => {
+    edge = new Edge({ onForeignWrite: "resync" });
+    const { primary, file } = edge;
+    primary.insert(500, 4000);
+    await primary.listen();
+    await start();
+    await edge.replica.sync();
+    await edge.stop();
+    shell(file, "CREATE TABLE mine(x)");
+    primary.insert(500, 4000);
+    primary.commit("DELETE FROM t WHERE id > 50");
+    primary.commit("VACUUM");
+    const notices = await start();
+    await edge.replica.sync();
+    expect(done(notices)).toMatchObject({ txid: primary.txid });
+    await edge.expectIdentical();
+  });
+
+  test("goes on with what is committed meanwhile, and its log copy leads on from there after a restart", async () => {
+    edge = new Edge({ onForeignWrite: "resync" });
+    const { primary, file } = edge;
+    primary.insert(100);
+    await primary.listen();
+    await start();
+    await edge.replica.sync();
+    await edge.stop();
+    shell(file, "CREATE TABLE mine(x)");
+    for (let commit = 0; commit < 5; commit++) primary.insert(200, 4000);
+    await start();
+    await edge.replica.sync();
+    await edge.stop();
+    primary.insert(1);
+    const notices = await start();
+    await edge.replica.sync();
+    expect(notices).toEqual([]);
+    await edge.expectIdentical();
+  });
+});
