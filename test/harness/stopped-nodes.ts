@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -70,8 +70,16 @@ export function newestSegment(dataFolder: string): string {
   return segment(dataFolder, Math.max(...listSegments(join(dataFolder, "log"))));
 }
 
-/** Every file and folder with its content, mode and times. */
+/** Every file and folder with its content, mode and times. Of the lock only the latter: reading it could let go of it. */
 export function everything(folder: string): string {
-  const script = `find . -printf '%p %y %m %s %T@ %C@ %l\\n' | sort; find . -type f | sort | xargs sha256sum`;
-  return execFileSync("sh", ["-c", script], { cwd: folder, encoding: "utf8" });
+  const names = [".", ...readdirSync(folder, { recursive: true, encoding: "utf8" }).toSorted()];
+  return names
+    .map((name) => {
+      const path = join(folder, name);
+      const { mode, size, mtimeNs, ctimeNs, ino } = lstatSync(path, { bigint: true });
+      const isRead = lstatSync(path).isFile() && !name.endsWith("lock.db");
+      const content = isRead ? createHash("sha256").update(readFileSync(path)).digest("hex") : "";
+      return [name, mode, size, mtimeNs, ctimeNs, ino, content].join(" ");
+    })
+    .join("\n");
 }
