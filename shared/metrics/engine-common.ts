@@ -1,5 +1,6 @@
 import type { Counter, Histogram } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
+import { compareReplicas } from "../plan/health.ts";
 import type { EngineStatus, ReplicaStatus, SnapshotStatus } from "../status.ts";
 import { LATENCY_SECONDS, PASS_SECONDS } from "./buckets.ts";
 import { defineEventLoop } from "./event-loop.ts";
@@ -8,7 +9,7 @@ import { MetricSet, secondsOf } from "./metric-set.ts";
 import type { MetricDefinition, MetricsJson, Samples } from "./metric-set.ts";
 
 /** Replicas that have series of their own: the worst ones, so that a thousand replicas do not make ten thousand series. */
-export const MAX_LISTED_REPLICAS = 200;
+const MAX_REPLICAS_WITH_SERIES = 200;
 
 /** Of these a single one is a matter for a human. */
 const ALERTING_CODES: readonly ErrorCode[] = ["damaged", "database_corrupt", "not_a_database"];
@@ -187,18 +188,10 @@ function* samplesOf(
   for (const replica of replicas) yield [[replica.id], read(replica)];
 }
 
-/** Those with series of their own: the endangered first, then by lag. What is not known counts as bad. */
-export function worst(replicas: readonly ReplicaStatus[]): readonly ReplicaStatus[] {
-  return replicas.length <= MAX_LISTED_REPLICAS
+function worst(replicas: readonly ReplicaStatus[]): readonly ReplicaStatus[] {
+  return replicas.length <= MAX_REPLICAS_WITH_SERIES
     ? replicas
-    : replicas.toSorted(byBadness).slice(0, MAX_LISTED_REPLICAS);
-}
-
-function byBadness(a: ReplicaStatus, b: ReplicaStatus): number {
-  const danger = Number(b.retention === "endangered") - Number(a.retention === "endangered");
-  const lag = (b.lagSeconds ?? Number.MAX_VALUE) - (a.lagSeconds ?? Number.MAX_VALUE);
-  // By name at the end, so that the same ones are listed from one scrape to the next.
-  return danger || lag || (b.lagBytes ?? 0) - (a.lagBytes ?? 0) || (a.id < b.id ? -1 : 1);
+    : replicas.toSorted(compareReplicas).slice(0, MAX_REPLICAS_WITH_SERIES);
 }
 
 function numberIn(holder: unknown, key: string): number | null {

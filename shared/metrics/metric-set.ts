@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { GaugeConfiguration } from "prom-client";
 
 /** A thread's metrics as they go to another thread: what prom-client's `Registry.getMetricsAsJSON` gives. */
-export type MetricsJson = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
+export type MetricsJson = readonly object[];
 
 type Value = number | null | undefined;
 

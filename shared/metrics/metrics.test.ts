@@ -39,6 +39,7 @@ function view(changes: Partial<ServerView> = {}): ServerView {
     connections: bounded,
     cacheBytes: bounded,
     inFlightBytes: bounded,
+    chunks: { hits: 3, misses: 4 },
     usage: { residentBytes: 5, cpuSeconds: 1.5, openDescriptors: null, maxDescriptors: null },
     ...changes,
   };
@@ -103,7 +104,7 @@ describe("an engine's metrics", () => {
     const replicas = Array.from({ length: 1000 }, (_, index): ReplicaStatus => ({
       ...edge!,
       id: `edge-${index}`,
-      lagSeconds: index,
+      lagSeconds: index / 100,
     }));
     replicas[3] = { ...replicas[3]!, retention: "endangered" };
     replicas[5] = { ...replicas[5]!, lagSeconds: null };

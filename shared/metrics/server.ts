@@ -26,6 +26,8 @@ export interface ServerView {
   readonly connections: Bounded;
   readonly cacheBytes: Bounded;
   readonly inFlightBytes: Bounded;
+  /** Of the cache, since the start. */
+  readonly chunks: { readonly hits: number; readonly misses: number };
   readonly usage: ProcessUsage;
 }
 
@@ -36,8 +38,6 @@ export class ServerMetrics {
   /** Of each answer with log bytes, before compression. */
   readonly chunkBytes: Histogram;
   readonly sentBytes: Counter<"kind">;
-  readonly cacheHits: Counter;
-  readonly cacheMisses: Counter;
 
   constructor(eventLoop: EventLoopDelay) {
     const { set } = this;
@@ -58,10 +58,15 @@ export class ServerMetrics {
       ["kind"],
     );
     for (const kind of ["wal", "snapshot"]) this.sentBytes.inc({ kind }, 0);
-    this.cacheHits = set.counter("tailrace_chunk_cache_hits_total", "Log chunks that were in memory.");
-    this.cacheMisses = set.counter(
+    set.tally(
+      "tailrace_chunk_cache_hits_total",
+      "Log chunks that were in memory.",
+      ({ chunks }) => chunks.hits,
+    );
+    set.tally(
       "tailrace_chunk_cache_misses_total",
       "Log chunks that had to be read or compressed.",
+      ({ chunks }) => chunks.misses,
     );
     defineBounds(set);
     defineProcess(set);

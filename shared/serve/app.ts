@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { Hono } from "hono";
 import { TailraceError } from "../errors.ts";
 import { HEADER, PROTOCOL_VERSION } from "../protocol.ts";
@@ -8,12 +9,16 @@ import { snapshotsRoute, takeSnapshotRoute } from "./admin/snapshots.ts";
 import { startVerificationRoute, verificationRoute } from "./admin/verify.ts";
 import { logRoute } from "./admin/wal.ts";
 import { livezRoute, readyzRoute } from "./health-routes.ts";
+import { metricsRoute } from "./metrics-route.ts";
 import { pageRoute } from "./page/page-route.ts";
 import type { NodeContext, NodeEnvironment, Parts } from "./parts.ts";
 import { problemResponse } from "./problem.ts";
 import { snapshotRoutes } from "./snapshot-route.ts";
 import { statusRoute } from "./status-route.ts";
 import { walRoute } from "./wal-route.ts";
+
+/** The body of a request that is read to nowhere, for the sake of the connection. */
+const MAX_IGNORED_BYTES: number = 64 << 10;
 
 type Route = (c: NodeContext) => Response | Promise<Response>;
 
@@ -34,6 +39,7 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
     "/snapshot/latest": { GET: snapshots.latest },
     "/snapshot/:generation/page-checksums": { GET: snapshots.pageChecksums },
     "/status": { GET: statusRoute(parts) },
+    "/metrics": { GET: metricsRoute(parts) },
     "/livez": { GET: livezRoute() },
     "/readyz": { GET: readyzRoute(parts) },
     "/healthz": { GET: readyzRoute(parts) },
@@ -48,14 +54,26 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
   // On Node's response itself, so that it is on every answer, whoever writes it.
   app.use(async (c, next) => {
     c.env.outgoing.setHeader(HEADER.protocol, PROTOCOL_VERSION);
+    // No route reads a body. Node reads what is left of one to its end, unless the connection ends with the answer.
+    if (hasLongBody(c.env.incoming.headers)) c.env.outgoing.setHeader("connection", "close");
     await next();
+    parts.metrics.requests.inc({ route: c.get("route") ?? "other", status: statusOf(c) });
   });
   for (const [path, { GET, POST, DELETE }] of Object.entries(served)) {
-    if (GET !== undefined) app.get(path, GET);
-    if (POST !== undefined) app.post(path, acting(POST));
-    if (DELETE !== undefined) app.delete(path, acting(DELETE));
+    const counted = (route: Route): Route => {
+      return (c) => {
+        c.set("route", path);
+        return route(c);
+      };
+    };
+    if (GET !== undefined) app.get(path, counted(GET));
+    if (POST !== undefined) app.post(path, counted(acting(POST)));
+    if (DELETE !== undefined) app.delete(path, counted(acting(DELETE)));
     const allow = [GET && "GET, HEAD", POST && "POST", DELETE && "DELETE"].filter(Boolean).join(", ");
-    app.all(path, (c) => methodNotAllowed(c, allow));
+    app.all(
+      path,
+      counted((c) => methodNotAllowed(c, allow)),
+    );
   }
   app.notFound((c) => problemResponse(new TailraceError("not_found", `nothing is served at ${c.req.path}`)));
   app.onError((error, c) => {
@@ -64,6 +82,20 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
     return problemResponse(error);
   });
   return app;
+}
+
+function hasLongBody(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_IGNORED_BYTES
+  );
+}
+
+/** Of a request that has been answered, or never will be. */
+const GONE = 499;
+
+function statusOf({ env: { outgoing }, res }: NodeContext): number {
+  if (outgoing.headersSent) return outgoing.statusCode;
+  return outgoing.destroyed ? GONE : res.status;
 }
 
 function acting(route: Route): Route {

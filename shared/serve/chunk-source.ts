@@ -59,6 +59,8 @@ export class ChunkSource {
   private readonly sealedSizes = new LRUCache<string, number>({ max: MAX_SEALED_SIZES });
   private readonly spares = new SpareMemory();
   private heldBytes = 0;
+  private hits = 0;
+  private misses = 0;
 
   constructor(folder: string, limits: { readonly cacheBytes: number; readonly maxInFlightBytes: number }) {
     this.folder = folder;
@@ -68,6 +70,16 @@ export class ChunkSource {
       sizeCalculation: (held) => Math.max(1, held.lengthBytes),
       dispose: (held) => this.recycle(held),
     });
+  }
+
+  /** Chunks that were in memory when they were wanted, and those that were not. */
+  get counts(): { readonly hits: number; readonly misses: number } {
+    return { hits: this.hits, misses: this.misses };
+  }
+
+  /** Bytes kept for the next asker. */
+  get cachedBytes(): number {
+    return this.chunks.calculatedSize;
   }
 
   /** Bytes that askers hold at present, each chunk counted once. */
@@ -131,8 +143,10 @@ export class ChunkSource {
     const { cursor, lengthBytes } = place;
     const key = `${head.logId}:${cursor.segment}:${cursor.offset}:${lengthBytes}:${encoding}`;
     let held = this.inFlight.get(key) ?? this.chunks.get(key);
-    if (held === undefined) {
+    if (held !== undefined) this.hits += 1;
+    else {
       if (this.heldBytes + lengthBytes > this.maxInFlightBytes) throw this.overloaded();
+      this.misses += 1;
       const memory = encoding === "identity" ? this.spares.take(lengthBytes) : undefined;
       const chunk =
         memory === undefined ? this.encode(place, head, encoding) : this.read(place, head, memory);

@@ -1,4 +1,5 @@
 import type { ErrorData } from "../errors.ts";
+import type { MetricsJson } from "../metrics/metric-set.ts";
 import type { EngineStatus, ReplicaStatus, SegmentStatus, VerificationStatus } from "../status.ts";
 import type { Cursor, Txid } from "../units.ts";
 
@@ -85,14 +86,11 @@ export interface CheckpointOutcome {
   readonly copiedFrames: number;
 }
 
-/** A thread's metrics as prom-client's Registry.getMetricsAsJSON gives them. */
-export type MetricsJson = readonly object[];
-
 /** The calls that the serving thread makes to the engine. */
 export type EngineMethods = {
   /** The engine's part of the status document, the report taken into account. */
   status: (report: ServeReport) => Promise<EngineStatus> | EngineStatus;
-  report: (report: ServeReport) => void;
+  report: (report: ServeReport) => Promise<void> | void;
   /** A snapshot for a newcomer: the newest, unless the log after it has outgrown it; then, or without any, a new one. */
   snapshot: () => Promise<SnapshotInfo> | SnapshotInfo;
   /** A new generation, whatever there is. During another such call, that one's. */

@@ -1,5 +1,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
+import type { EngineAnswers } from "../metrics/engine-answer.ts";
+import type { ServerMetrics } from "../metrics/server.ts";
 import type { ChunkSource } from "./chunk-source.ts";
 import type { GenerationHolds } from "./generation-holds.ts";
 import type { History } from "./history.ts";
@@ -25,18 +27,28 @@ export interface Parts {
   readonly status: StatusSource;
   /** What it was in the last hour. */
   readonly history: History;
-  readonly downloads: Downloads;
+  readonly downloads: Gauge;
+  /** Open sockets. */
+  readonly connections: Gauge;
+  readonly metrics: ServerMetrics;
+  readonly engineMetrics: EngineAnswers;
   readonly limits: ServeLimits;
   /** Unix ms. */
   readonly clock: () => number;
   readonly startedMs: number;
 }
 
-/** How many files are being sent. */
-export interface Downloads {
+/** How many there are at present. */
+export interface Gauge {
   count: number;
 }
 
 /** Node's own request and response beside Hono's: bodies go straight to the socket. */
-export type NodeEnvironment = { Bindings: HttpBindings };
+export type NodeEnvironment = {
+  Bindings: HttpBindings;
+  Variables: {
+    /** What was asked for is served at this path. */
+    route?: string;
+  };
+};
 export type NodeContext = Context<NodeEnvironment>;

@@ -18,6 +18,7 @@ export async function sendFile(
   outgoing: ServerResponse,
   file: FileHandle,
   { from, to }: ByteRange,
+  onSent: (bytes: number) => void = () => {},
 ): Promise<void> {
   const buffers = Array.from({ length: BUFFERS }, () => Buffer.allocUnsafeSlow(SEND_BUFFER_BYTES));
   const sent = buffers.map(() => Promise.resolve());
@@ -36,6 +37,7 @@ export async function sendFile(
     const nextTurn = (turn + 1) % BUFFERS;
     const filling = fill(nextTurn, position);
     sent[turn] = write(outgoing, filled);
+    onSent(filled.length);
     filled = await filling;
     turn = nextTurn;
   }

@@ -4,6 +4,9 @@ import type { AddressInfo } from "node:net";
 import type { MessagePort } from "node:worker_threads";
 import { getRequestListener } from "@hono/node-server";
 import { TailraceError } from "../errors.ts";
+import { EngineAnswers } from "../metrics/engine-answer.ts";
+import { EventLoopDelay } from "../metrics/event-loop.ts";
+import { ServerMetrics } from "../metrics/server.ts";
 import { HEADER, PROTOCOL_VERSION } from "../protocol.ts";
 import { createApp } from "./app.ts";
 import { ChunkSource } from "./chunk-source.ts";
@@ -52,7 +55,8 @@ export interface RunningServer {
  */
 export async function runServer(options: ServerOptions, clock: () => number): Promise<RunningServer> {
   const limits: ServeLimits = { ...DEFAULT_LIMITS, ...options.limits };
-  const parts = assemble(options, limits, clock);
+  const eventLoop = new EventLoopDelay("server", () => performance.now());
+  const parts = assemble(options, limits, clock, new ServerMetrics(eventLoop));
   const server = createHttpServer(parts);
   const { port } = await listen(server, options);
   const ended = new AbortController();
@@ -63,6 +67,7 @@ export async function runServer(options: ServerOptions, clock: () => number): Pr
     spoken: parts.state.spoken,
     close: (deadlineMs) => {
       ended.abort();
+      eventLoop.close();
       parts.state.stop();
       return closeServer(server, deadlineMs);
     },
@@ -73,6 +78,7 @@ function assemble(
   { logFolder, enginePort, role, version }: ServerOptions,
   limits: ServeLimits,
   clock: () => number,
+  metrics: ServerMetrics,
 ): Parts {
   const state = new NodeState(enginePort);
   const sightings: Sightings = new Sightings({
@@ -102,6 +108,13 @@ function assemble(
     waiters: new Waiters(state, limits.maxWaitingRequests),
     chunks: new ChunkSource(logFolder, limits),
     downloads: { count: 0 },
+    connections: { count: 0 },
+    metrics,
+    engineMetrics: new EngineAnswers(
+      () => state.ask(limits.engineWorkMs, "metrics"),
+      clock,
+      limits.engineStatusMs,
+    ),
     limits,
     clock,
     startedMs: clock(),
@@ -130,6 +143,10 @@ function createHttpServer(parts: Parts): Server {
     (incoming, outgoing) => void listener(incoming, outgoing),
   );
   server.maxConnections = limits.maxConnections;
+  server.on("connection", (socket) => {
+    parts.connections.count += 1;
+    socket.once("close", () => (parts.connections.count -= 1));
+  });
   server.setTimeout(limits.idleSocketMs);
   return server;
 }

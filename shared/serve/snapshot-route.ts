@@ -139,7 +139,9 @@ async function sendPart(
       "content-length": to - from,
       ...(range === undefined ? {} : { "content-range": `bytes ${from}-${to - 1}/${sizeBytes}` }),
     });
-    await sendFile(outgoing, file, { from, to });
+    await sendFile(outgoing, file, { from, to }, (bytes) =>
+      parts.metrics.sentBytes.inc({ kind: "snapshot" }, bytes),
+    );
   } catch (error) {
     if (!outgoing.headersSent) throw error;
     // The size is promised already: only a broken connection tells the reader that it did not get it.
