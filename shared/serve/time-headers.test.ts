@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { ServingNode } from "../../test/harness/serving-node.ts";
+import { timeHeaders } from "./time-headers.ts";
+import { get, until } from "../../test/harness/http.ts";
+
+const NOW_MS = 1_700_000_100_000;
+const head = {
+  logId: "00",
+  epoch: 1,
+  pageSizeBytes: 512,
+  txid: 3,
+  commitTimeMs: 1_700_000_000_000,
+  databaseChecksum: "00",
+  start: { segment: 1, offset: 0 },
+  end: { segment: 1, offset: 80 },
+};
+
+test.each([
+  ["a primary tells its own clock", {}, undefined, { "wal-time": `${NOW_MS}` }],
+  ["a replica the primary's", { clockOffsetMs: -2500.4 }, undefined, { "wal-time": `${NOW_MS - 2500}` }],
+  ["one that does not know it tells nothing", { clockOffsetMs: null, freshAsOfMs: 5 }, undefined, {}],
+  [
+    "a replica that is behind tells as of when its head was all there is",
+    { clockOffsetMs: 40, freshAsOfMs: NOW_MS - 900 },
+    undefined,
+    { "wal-time": `${NOW_MS + 40}`, "wal-fresh-time": `${NOW_MS - 900}` },
+  ],
+  ["an engine that is busy for a moment is not hanging", {}, NOW_MS - 2000, { "wal-time": `${NOW_MS}` }],
+  [
+    "of one that hangs, the head is of when it last could have spoken",
+    { clockOffsetMs: 40 },
+    NOW_MS - 9000,
+    { "wal-time": `${NOW_MS + 40}`, "wal-fresh-time": `${NOW_MS - 8960}` },
+  ],
+  [
+    "or of earlier",
+    { freshAsOfMs: NOW_MS - 9001 },
+    NOW_MS - 9000,
+    { "wal-time": `${NOW_MS}`, "wal-fresh-time": `${NOW_MS - 9001}` },
+  ],
+] as const)("%s", (_name, clock, owedSinceMs, expected) => {
+  expect(timeHeaders({ ...head, ...clock }, NOW_MS, owedSinceMs)).toEqual(expected);
+});
+
+test("every answer of /wal has the clock as of that answer: out of the cache, to HEAD, and with nothing in it", async () => {
+  let nowMs = NOW_MS;
+  await using node = await ServingNode.start({ segmentSizeBytes: 2000, clock: () => nowMs, role: "replica" });
+  node.clock = { clockOffsetMs: 1000, freshAsOfMs: 42 };
+  node.commit(9);
+  const url = `${node.url}/wal?segment=1&offset=0&max_bytes=1000`;
+  const first = await until(
+    () => get(url),
+    ({ status }) => status === 200,
+  );
+  const requests = [
+    {},
+    { method: "HEAD" },
+    { headers: { "if-none-match": String(first.headers["etag"]) } },
+  ] as const;
+  for (const request of requests) {
+    nowMs += 5000;
+    const { headers } = await get(url, request);
+    expect(headers["wal-time"]).toBe(String(nowMs + 1000));
+    expect(headers["wal-fresh-time"]).toBe("42");
+  }
+});
+
+test("a primary whose engine hangs does not pass its old head for a new one", async () => {
+  let nowMs = NOW_MS;
+  await using node = await ServingNode.start({ clock: () => nowMs });
+  node.engine.methods.report = () => new Promise(() => {});
+  node.commit(1);
+  const url = `${node.url}/wal?segment=1&offset=80&replica_id=edge`;
+  await until(
+    () => get(url),
+    ({ status }) => status === 200,
+  );
+  nowMs += 5000;
+  const late = await until(
+    () => get(url),
+    ({ headers }) => headers["wal-fresh-time"] !== undefined,
+  );
+  expect(late.headers).toMatchObject({ "wal-time": String(nowMs), "wal-fresh-time": String(NOW_MS) });
+});
