@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ago, count, cursor, duration, printable, size, time } from "./human.ts";
+import { ago, count, counted, cursor, duration, printable, size, time } from "./human.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -39,10 +39,16 @@ describe("numbers as people read them", () => {
   test("counts have separators, cursors a colon", () => {
     expect(count(1_234_567)).toBe("1,234,567");
     expect(count(1e300)).toBe("1e+300");
+    expect([0, 1, 1_204].map((value) => counted(value, "page"))).toEqual([
+      "0 pages",
+      "1 page",
+      "1,204 pages",
+    ]);
     expect(cursor({ segment: 3, offset: 115_072 })).toBe("3:115072");
   });
 });
 
 test("somebody else's text cannot move the cursor of a terminal", () => {
   expect(printable("a\u001B[2Jb\nc\u0085é")).toBe("a\\x1b[2Jb\\x0ac\\x85é");
+  expect(printable("a\u202Eb\u200Bc\u2028d\uD800e")).toBe("a\\u{202e}b\\u{200b}c\\u{2028}d\\u{d800}e");
 });

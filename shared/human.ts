@@ -13,10 +13,18 @@ const DAY_MS = 24 * HOUR_MS;
 /** The last moment that a Date can be. */
 const MAX_DATE_MS = 8.64e15;
 
+/** Made once: it is a thousand times the price of using it. */
+const NUMBERS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
+
 /** `12,345` */
 export function count(value: number): string {
   if (Math.abs(value) >= 1e15) return String(value);
-  return value.toLocaleString("en-US", { maximumFractionDigits: 3 });
+  return NUMBERS.format(value);
+}
+
+/** `1 page`, `1,204 pages` */
+export function counted(value: number, one: string, many: string = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
 }
 
 /** `512 B`, `112.4 KiB`, `4 KiB` */
@@ -64,12 +72,15 @@ export function cursor({ segment, offset }: { readonly segment: number; readonly
   return `${segment}:${offset}`;
 }
 
-/** Somebody else's text: control characters, which could move the cursor of a terminal or colour it, are made visible. */
+/**
+ * Somebody else's text: what could move the cursor of a terminal, colour it, turn the direction of writing around or
+ * hide itself is made visible.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(
-    /\p{Cc}/gu,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    const digits = character.codePointAt(0)!.toString(16);
+    return digits.length <= 2 ? `\\x${digits.padStart(2, "0")}` : `\\u{${digits}}`;
+  });
 }
 
 function shortened(value: number): string {

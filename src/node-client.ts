@@ -1,13 +1,26 @@
 import http from "node:http";
 import type { IncomingMessage } from "node:http";
 import https from "node:https";
-import { z } from "zod";
+import type { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
-import { HEADER, PROTOCOL_VERSION, problemSchema } from "../shared/protocol.ts";
-import { statusSchema } from "../shared/status.ts";
-import type { StatusDocument } from "../shared/status.ts";
-import type { Txid } from "../shared/units.ts";
+import type { ErrorCode } from "../shared/errors.ts";
 import { printable } from "../shared/human.ts";
+import { HEADER, PROTOCOL_VERSION, problemSchema } from "../shared/protocol.ts";
+import type { Txid } from "../shared/units.ts";
+import { nodeDocumentSchema } from "./node-document.ts";
+import type { NodeDocument } from "./node-document.ts";
+
+/** What is asked of a node. */
+export interface Question<Document> {
+  /** Default: GET. */
+  readonly method?: "GET" | "POST" | "DELETE";
+  /** From the node's address on, with its query: `/admin/replicas`. */
+  readonly path: string;
+  readonly schema: z.ZodType<Document>;
+  readonly timeoutMs: number;
+  /** Breaks the request off. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Where a node's database stands: what two nodes are compared by. */
 export interface NodePosition {
@@ -22,17 +35,12 @@ export interface NodeStatus {
   /** Null while the node has no database yet (a replica that bootstraps). */
   readonly position: NodePosition | null;
   /** The whole status document as it was served. */
-  readonly document: StatusDocument & Readonly<Record<string, unknown>>;
+  readonly document: NodeDocument;
 }
 
-const MAX_STATUS_BYTES = 4 * 1024 * 1024;
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** What a proxy answers when there is nothing behind it, or too much. */
 const GATEWAY_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
-
-/** Where a replica's file is; its log may be further. */
-const appliedSchema = z.looseObject({
-  position: z.object({ txid: z.int().min(0), databaseChecksum: z.string() }).nullable(),
-});
 
 /** The base URL of a node, without a slash at the end. @throws invalid_request */
 export function parseNodeUrl(text: string): string {
@@ -45,43 +53,55 @@ export function parseNodeUrl(text: string): string {
   return url.href.replace(/\/+$/, "");
 }
 
-/**
- * The status document of a node.
- *
- * @throws unreachable, timeout, not_ready (all retryable), not_tailrace, protocol_violation, unknown_version
- */
-export async function fetchStatus(url: string, timeoutMs: number): Promise<NodeStatus> {
-  const answer = await get(`${url}/status`, timeoutMs);
-  if (answer.status !== 200) throw refusal(url, answer);
-  if (answer.body === undefined) throw unusable(url, answer, "is larger than any status document");
-  const json = parseJson(answer.body);
-  if (json === undefined) throw unusable(url, answer, "is not JSON");
-  const document = statusSchema.safeParse(json);
-  if (!document.success) {
-    const key = document.error.issues[0]?.path.join(".") ?? "";
-    throw unusable(url, answer, key === "" ? "is not a status document" : `has no usable "${key}"`);
-  }
-  const { protocol } = document.data;
-  if (protocol > PROTOCOL_VERSION) {
-    throw new TailraceError(
-      "unknown_version",
-      `${url} speaks protocol ${protocol}, this build knows ${PROTOCOL_VERSION}`,
-      { hint: "Use the version of tailrace that runs there." },
-    );
-  }
-  // Not what the schema made of it: a later node may say more than this build knows.
-  return { document: json as NodeStatus["document"], position: positionOf(document.data) };
+/** A node's address as it is shown: a password in it is nobody's business. */
+export function shownUrl(url: string): string {
+  return url.replace(/^(https?:\/\/)[^/@]*@/, "$1");
 }
 
-function positionOf(document: StatusDocument): NodePosition | null {
-  const { role, log } = document;
+/** The status document of a node. @throws as {@link ask} */
+export async function fetchStatus(url: string, timeoutMs: number, signal?: AbortSignal): Promise<NodeStatus> {
+  const document = await ask(url, { path: "/status", schema: nodeDocumentSchema, timeoutMs, signal });
+  return { document, position: positionOf(document) };
+}
+
+function positionOf({ role, log, position }: NodeDocument): NodePosition | null {
   if (log === null) return null;
   const { logId } = log;
   if (role === "primary") return { role, logId, txid: log.headTxid, databaseChecksum: log.databaseChecksum };
-  const applied = appliedSchema.safeParse(document);
-  if (!applied.success || applied.data.position === null) return null;
-  const { txid, databaseChecksum } = applied.data.position;
-  return { role, logId, txid, databaseChecksum };
+  // Where a replica's file is; its log may be further.
+  if (position === undefined || position === null) return null;
+  return { role, logId, txid: position.txid, databaseChecksum: position.databaseChecksum };
+}
+
+/**
+ * Asks a node.
+ *
+ * @returns the document as it was served, checked against the schema; a later node may have said more
+ * @throws unreachable, timeout (retryable); not_tailrace, protocol_violation, unknown_version; what the node itself
+ *   refuses with, by its own code
+ */
+export async function ask<Document>(url: string, question: Question<Document>): Promise<Document> {
+  const { path, schema } = question;
+  const answer = await send(url, question);
+  if (answer.status < 200 || answer.status > 299) throw refusal(url, question, answer);
+  if (answer.body === undefined) throw unusable(url, path, answer, "is larger than any document of a node");
+  const json = parseJson(answer.body);
+  if (json === undefined) throw unusable(url, path, answer, "is not JSON");
+  const inBody = typeof json === "object" && json !== null && "protocol" in json ? json.protocol : undefined;
+  const protocol = Number(answer.headers[HEADER.protocol] ?? inBody);
+  if (protocol > PROTOCOL_VERSION) {
+    throw new TailraceError(
+      "unknown_version",
+      `${shownUrl(url)} speaks protocol ${protocol}, this build knows ${PROTOCOL_VERSION}`,
+      { hint: "Use the version of tailrace that runs there." },
+    );
+  }
+  const document = schema.safeParse(json);
+  if (!document.success) {
+    const key = document.error.issues[0]?.path.join(".") ?? "";
+    throw unusable(url, path, answer, key === "" ? "is not what was asked for" : `has no usable "${key}"`);
+  }
+  return json as Document;
 }
 
 interface Answer {
@@ -95,33 +115,42 @@ interface Answer {
  * Not `fetch`: there are ports that it refuses (6000, 6665 …) and a node may well have, and it gives no limit for the
  * body. Redirects are not followed: a node's address is the node's.
  */
-async function get(url: string, timeoutMs: number): Promise<Answer> {
+async function send(
+  url: string,
+  { method = "GET", path, timeoutMs, signal }: Question<unknown>,
+): Promise<Answer> {
   const limitMs = Math.max(1, Math.ceil(timeoutMs));
-  const signal = AbortSignal.timeout(limitMs);
-  const options = { signal, headers: { accept: "application/json" } };
+  const limit = AbortSignal.timeout(limitMs);
+  const options = {
+    method,
+    signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
+    headers: { accept: "application/json" },
+  };
   try {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = url.startsWith("https:") ? https.get(url, options) : http.get(url, options);
-      request.on("response", resolve).on("error", reject);
+      const request = (url.startsWith("https:") ? https : http).request(`${url}${path}`, options);
+      request.on("response", resolve).on("error", reject).end();
     });
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       sizeBytes += chunk.length;
-      if (sizeBytes > MAX_STATUS_BYTES) break;
+      if (sizeBytes > MAX_BODY_BYTES) break;
       chunks.push(chunk);
     }
-    const body = sizeBytes > MAX_STATUS_BYTES ? undefined : Buffer.concat(chunks).toString("utf8");
+    const body = sizeBytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString("utf8");
     return { status: answer.statusCode ?? 0, headers: answer.headers, body };
   } catch (cause) {
-    if (signal.aborted) {
-      throw new TailraceError("timeout", `${url} did not answer within ${limitMs} ms`, {
+    if (signal?.aborted === true) throw new TailraceError("closed", "broken off", { cause });
+    if (limit.aborted) {
+      throw new TailraceError("timeout", `${shownUrl(url)}${path} did not answer within ${limitMs} ms`, {
         cause,
         retryable: true,
+        hint: "It may be held up by its disk, or be short of time: look at its log, or give --timeout-ms more.",
       });
     }
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new TailraceError("unreachable", `${url} cannot be reached: ${code ?? message}`, {
+    throw new TailraceError("unreachable", `${shownUrl(url)} cannot be reached: ${code ?? message}`, {
       cause,
       retryable: true,
       hint: "Is a node running there? tailrace primary and tailrace replica print their address.",
@@ -129,19 +158,22 @@ async function get(url: string, timeoutMs: number): Promise<Answer> {
   }
 }
 
-/** What an answer other than 200 amounts to. */
-function refusal(url: string, { status, headers, body = "" }: Answer): TailraceError {
+/** What an answer other than 2xx amounts to. */
+function refusal(
+  url: string,
+  { method = "GET", path }: Question<unknown>,
+  { status, headers, body = "" }: Answer,
+): TailraceError {
   const problem = problemSchema.safeParse(parseJson(body));
   if (headers[HEADER.protocol] !== undefined && problem.success) {
-    const { code, detail, hint } = problem.data;
-    const said = `${url} answers ${status} ${printable(code)}: ${printable(detail)}`;
-    return new TailraceError(status === 503 ? "not_ready" : "protocol_violation", said, {
-      retryable: problem.data.retryable,
-      ...(hint === null ? {} : { hint: printable(hint) }),
-    });
+    const { code, detail, hint, retryable } = problem.data;
+    if (code === "not_found") return notServed(url, `${method} ${path}`);
+    const isCode = /^[a-z][a-z_]{0,63}$/.test(code);
+    const message = isCode ? detail : `${status} ${code}: ${detail}`;
+    return errorOfNode(url, { code: isCode ? code : "protocol_violation", message, hint, retryable });
   }
   if (GATEWAY_STATUS.has(status)) {
-    return new TailraceError("unreachable", `${url} cannot be reached: a proxy answers ${status}`, {
+    return new TailraceError("unreachable", `${shownUrl(url)} cannot be reached: a proxy answers ${status}`, {
       retryable: true,
       hint: "Is the node behind it running?",
     });
@@ -155,6 +187,33 @@ function refusal(url: string, { status, headers, body = "" }: Answer): TailraceE
   );
 }
 
+/** An error that a node tells of. A later node may have codes that this build does not know: they stay as they are. */
+export function errorOfNode(
+  url: string,
+  error: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string | null;
+    readonly retryable?: boolean;
+  },
+): TailraceError {
+  const details = {
+    retryable: error.retryable ?? false,
+    ...(error.hint === null ? {} : { hint: printable(error.hint) }),
+  };
+  const message = `${shownUrl(url)} says: ${printable(error.message)}`;
+  const known = new TailraceError(error.code as ErrorCode, message, details);
+  // Where in this process it came to light tells nothing about a bug in the other.
+  known.stack = "";
+  return known;
+}
+
+function notServed(url: string, what: string): TailraceError {
+  return new TailraceError("not_found", `${shownUrl(url)} does not serve ${printable(what)}`, {
+    hint: "Another version of Tailrace runs there: tailrace status says which, as far as it can.",
+  });
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -163,17 +222,17 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A body that is no status document: from a node of Tailrace, something on the way has changed it. */
-function unusable(url: string, { headers }: Answer, what: string): TailraceError {
-  if (headers[HEADER.protocol] === undefined) return notTailrace(url, `/status ${what}`);
-  return new TailraceError("protocol_violation", `${url}/status ${what}`, {
+/** A body that is not what was asked for: from a node of Tailrace, another version's, or changed on the way. */
+function unusable(url: string, path: string, { headers }: Answer, what: string): TailraceError {
+  if (headers[HEADER.protocol] === undefined) return notTailrace(url, `${path} ${what}`);
+  return new TailraceError("protocol_violation", `${shownUrl(url)}${path} ${what}`, {
     retryable: true,
-    hint: "Something on the way to that node changes its answers, or cuts them off.",
+    hint: "Another version of Tailrace may run there; or something on the way changes its answers, or cuts them off.",
   });
 }
 
 function notTailrace(url: string, what: string): TailraceError {
-  return new TailraceError("not_tailrace", `${url} is no Tailrace node: ${what}`, {
+  return new TailraceError("not_tailrace", `${shownUrl(url)} is no Tailrace node: ${what}`, {
     hint: "Give the address that tailrace primary or tailrace replica printed.",
   });
 }

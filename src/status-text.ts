@@ -1,173 +1,153 @@
-import type { ReplicaStatus, StatusDocument } from "../shared/status.ts";
-import { UNKNOWN, ago, count, cursor, duration, printable, size, time } from "../shared/human.ts";
+import { UNKNOWN, ago, count, counted, cursor, duration, printable, size, time } from "../shared/human.ts";
+import type { Health } from "../shared/plan/health.ts";
+import type { RecentError } from "../shared/status.ts";
+import { findingLines } from "./findings-text.ts";
+import { logPairs, walPairs } from "./log-text.ts";
+import type { NodeDocument } from "./node-document.ts";
+import { replicaLines } from "./replica-table.ts";
+import { snapshotLines } from "./snapshot-text.ts";
+import { pairLines } from "./text-table.ts";
+import type { Paper } from "./text-table.ts";
 
-/*
- * The status document as a person reads it. An engine may tell of itself what it likes, so this goes by the form of a
- * document, not by a list of keys: an object is a group, a list is a table, and the unit at the end of a name says how
- * its number is shown.
+/** So many of the newest errors are shown. */
+const SHOWN_ERRORS = 5;
+const INDENT = "  ";
+
+/**
+ * The status document as a person reads it: who it is and how far behind, what is wrong and what to do, then the parts
+ * in the way of a commit. What a later node says beyond what is known here is left to --json.
  */
+export function statusText(document: NodeDocument, health: Health, paper: Paper): string {
+  const inner = { ...paper, columns: paper.columns - INDENT.length };
+  const group = (title: string, lines: readonly string[]): string =>
+    [paper.style("bold", title), ...lines.map((line) => INDENT + line)].join("\n");
+  const pairs = (title: string, rows: readonly (readonly [string, string])[]): string =>
+    group(title, pairLines(rows, inner));
+  const { nowMs, log, wal, database, snapshots, replicas } = document;
 
-type Fields = Readonly<Record<string, unknown>>;
-type Document = StatusDocument & Fields;
-
-/** In the headline, or said better elsewhere in the document. */
-const LEFT_OUT: ReadonlySet<string> = new Set(
-  "role id state isReady unready lastError lag nowMs asOfMs protocol database.checksum".split(" "),
-);
-const TITLES: Readonly<Record<string, string>> = { wal: "SQLite WAL" };
-/** A number of milliseconds from here on (1973) is a moment, below it a span of time. */
-const MOMENT_MS = 1e11;
-
-/** @param style makes a heading of a text */
-export function statusText(document: Document, style: (text: string) => string): string {
-  const { nowMs } = document;
-  const groups: { title: string; lines: readonly string[] }[] = [];
-  const rows = (fields: Fields): readonly string[] => aligned(leaves(fields, "", nowMs));
-  const single: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(document)) {
-    // The log of a replica is its copy.
-    if (LEFT_OUT.has(key) || (key === "copy" && document.log !== null)) continue;
-    const title = TITLES[key] ?? labelOf(key);
-    if (Array.isArray(value)) {
-      const table = key === "replicas" ? replicaTable(document) : tableOf(value as readonly unknown[], nowMs);
-      groups.push({ title, lines: table.length === 0 ? ["none"] : aligned(table) });
-    } else if (isGroup(value)) {
-      const shown = Object.entries(value).filter(([name]) => !LEFT_OUT.has(`${key}.${name}`));
-      groups.push({ title, lines: rows({ ...Object.fromEntries(shown), ...total(value) }) });
-    } else if (value !== null) {
-      single[key] = value;
-    }
+  const texts = [headText(document, health, paper)];
+  if (health.findings.length > 0) texts.push(findingLines(health.findings, paper).join("\n"));
+  if (document.role === "replica") texts.push(pairs("following", followingPairs(document)));
+  if (database !== undefined) texts.push(pairs("database", databasePairs(document)));
+  if (log !== null)
+    texts.push(pairs(document.role === "replica" ? "copy of the log" : "log", logPairs(log, nowMs)));
+  if (wal !== undefined && wal !== null) texts.push(pairs("SQLite WAL", walPairs(wal)));
+  // A replica has neither until another asks it.
+  const isFed = document.role === "primary" || snapshots.length > 0 || replicas.length > 0;
+  if (isFed) {
+    texts.push(group("snapshots", snapshotLines(document, inner)));
+    texts.push(group("replicas", replicas.length === 0 ? ["none yet"] : replicaLines(document, inner)));
   }
-  groups.push({ title: "node", lines: rows(single) });
-  const texts = groups.map(({ title, lines }) => [style(title), ...lines.map((line) => `  ${line}`)]);
-  return [headline(document, style), ...texts.map((lines) => lines.join("\n"))].join("\n\n");
+  const errors = errorsOf(document);
+  if (errors.length > 0) texts.push(group("newest errors", errorLines(errors, nowMs)));
+  texts.push(pairs("node", nodePairs(document)));
+  return texts.join("\n\n");
 }
 
-/** What one wants to know first: who it is, whether it is well, and how far behind. */
-function headline(document: Document, style: (text: string) => string): string {
-  const { role, id, state, isReady, unready, lastError, nowMs, lag } = document;
-  const name = typeof id === "string" ? `${role} ${printable(id)}` : role;
-  const readiness = isReady ? "ready" : "not ready";
-  const lines = [
-    style([name, ...(typeof state === "string" ? [printable(state)] : []), readiness].join(", ")),
-  ];
-  if (isGroup(lag)) lines.push(`behind: ${behind(lag["transactions"], lag["bytes"], lag["milliseconds"])}`);
-  if (unready !== null) lines.push(`not ready: ${errorText({ ...unready }, nowMs)}`);
-  if (isGroup(lastError)) lines.push(`last error: ${errorText(lastError, nowMs)}`);
+function headText(document: NodeDocument, { verdict, headline }: Health, { style }: Paper): string {
+  const { role, id, state, isReady, lag } = document;
+  const name = id === undefined ? role : `${role} ${printable(id)}`;
+  const states = state === undefined ? [] : [printable(state).replaceAll("_", " ")];
+  const lines = [style("bold", [name, ...states, isReady ? "ready" : "not ready"].join(", "))];
+  if (lag !== undefined) lines.push(`behind: ${behindText(lag)}`);
+  // Otherwise the findings say it, each with its way out.
+  if (verdict === "well") lines.push(printable(headline));
   return lines.join("\n");
 }
 
-function replicaTable({ replicas, nowMs }: Document): readonly (readonly string[])[] {
-  if (replicas.length === 0) return [];
-  const headings = ["id", "address", "state", "txid", "behind", "received", "last seen", "left until lost"];
-  const row = (replica: ReplicaStatus): readonly string[] => [
-    printable(replica.id),
-    replica.address === null ? UNKNOWN : printable(replica.address),
-    replica.state.replaceAll("_", " "),
-    textOf("appliedTxid", replica.appliedTxid, nowMs),
-    behind(
-      replica.lagTransactions,
-      replica.lagBytes,
-      replica.lagSeconds === null ? null : replica.lagSeconds * 1000,
-    ),
-    cursor(replica.received),
-    ago(replica.lastSeenMs, nowMs),
-    replica.bytesUntilLost === null ? UNKNOWN : size(replica.bytesUntilLost),
-  ];
-  return [headings, ...replicas.map((replica) => row(replica))];
-}
-
-function behind(transactions: unknown, bytes: unknown, ms: unknown): string {
-  if (transactions === 0) return "nothing";
-  if (typeof transactions !== "number") return "unknown";
-  const parts = [
-    `${count(transactions)} ${transactions === 1 ? "transaction" : "transactions"}`,
-    typeof bytes === "number" ? size(bytes) : UNKNOWN,
-    typeof ms === "number" ? duration(ms) : UNKNOWN,
-  ];
-  return parts.join(", ");
-}
-
-/** What pages come to. */
-function total({ pageSizeBytes, pageCount }: Fields): { readonly sizeBytes?: number } {
-  const isKnown = typeof pageSizeBytes === "number" && typeof pageCount === "number";
-  return isKnown ? { sizeBytes: pageSizeBytes * pageCount } : {};
-}
-
-/** Objects with the same keys, as a table; anything else one to a line. */
-function tableOf(items: readonly unknown[], nowMs: number): readonly (readonly string[])[] {
-  const [first] = items;
-  if (!isGroup(first)) return items.map((item) => [textOf("", item, nowMs)]);
-  const keys = Object.keys(first);
-  const rows = items.map((item) => keys.map((key) => textOf(key, isGroup(item) ? item[key] : item, nowMs)));
-  return [keys.map((key) => labelOf(key)), ...rows];
-}
-
-function* leaves(fields: Fields, path: string, nowMs: number): Iterable<readonly [string, string]> {
-  for (const [key, value] of Object.entries(fields)) {
-    const label = `${path}${labelOf(key)}`;
-    if (isGroup(value) && formOf(value) === undefined) yield* leaves(value, `${label} `, nowMs);
-    else yield [label, textOf(key, value, nowMs)];
+function behindText({ transactions, bytes, seconds }: NonNullable<NodeDocument["lag"]>): string {
+  const age = seconds === null ? UNKNOWN : duration(seconds * 1000);
+  if (transactions === null) {
+    return seconds === null ? "unknown" : `unknown; what it has was fresh ${age} ago`;
   }
+  if (transactions === 0) return "nothing";
+  return `${counted(transactions, "transaction")}, ${bytes === null ? UNKNOWN : size(bytes)}, ${age}`;
 }
 
-function aligned(table: Iterable<readonly string[]>): readonly string[] {
-  const rows = [...table];
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+function followingPairs(document: NodeDocument): readonly (readonly [string, string])[] {
+  const { nowMs, source, receiver, applier, position, progress } = document;
+  const pairs: [string, string][] = [["source", source === undefined ? UNKNOWN : printable(source)]];
+  if (receiver !== undefined) {
+    const { state, failures, retries, nextTryMs, lastContactMs, receivedBytes } = receiver;
+    const at = receiver.cursor === null ? "" : ` at ${cursor(receiver.cursor)}`;
+    const contact = lastContactMs === null ? "never" : ago(lastContactMs, nowMs);
+    const next = nextTryMs === null ? "" : `, next try ${ago(nextTryMs, nowMs)}`;
+    const failed = failures === 0 ? "" : `, ${counted(failures, "failure")} since${next}`;
+    pairs.push(
+      [
+        "receiver",
+        `${stateText(state)}${at}, ${size(receivedBytes)} received, ${counted(retries, "retry", "retries")}`,
+      ],
+      ["last contact", `${contact}${failed}`],
+    );
+  }
+  if (applier !== undefined) {
+    const { state, backlogBytes, blockedBy } = applier;
+    const blocked = blockedBy === null ? "" : `, blocked by ${printable(blockedBy.code)}`;
+    pairs.push(["applier", `${stateText(state)}, ${size(backlogBytes)} to apply${blocked}`]);
+  }
+  const head = receiver?.primaryTxid ?? null;
+  if (position !== undefined && position !== null) {
+    const of = head === null ? "" : ` of ${head}`;
+    pairs.push(["applied", `txid ${position.txid}${of}, ${printable(position.databaseChecksum)}`]);
+  }
+  if (progress !== undefined && progress !== null) pairs.push(["progress", progressText(progress)]);
+  if (document.bootstraps !== undefined) pairs.push(["bootstraps", count(document.bootstraps)]);
+  if (document.resyncs !== undefined) pairs.push(["resyncs", resyncsText(document)]);
+  return pairs;
+}
+
+function resyncsText({ resyncs = 0, lastResync, nowMs }: NodeDocument): string {
+  if (lastResync === null || lastResync === undefined) return count(resyncs);
+  const { timeMs, pages, fetchedBytes } = lastResync;
+  return `${count(resyncs)}, the last ${ago(timeMs, nowMs)}: ${counted(pages, "page")}, ${size(fetchedBytes)} fetched`;
+}
+
+function progressText(progress: Readonly<Record<string, number>>): string {
+  const { doneBytes, totalBytes, fetchedPages } = progress;
+  if (doneBytes !== undefined && totalBytes !== undefined) return `${size(doneBytes)} of ${size(totalBytes)}`;
+  return fetchedPages === undefined ? UNKNOWN : `${counted(fetchedPages, "page")} fetched`;
+}
+
+function databasePairs({ database }: NodeDocument): readonly (readonly [string, string])[] {
+  const { file, sizeBytes, pageCount, pageSizeBytes, checksum, isReadable } = database!;
+  const isKnown = pageCount !== null && pageSizeBytes !== null;
+  const pages = isKnown ? `, ${count(pageCount)} pages of ${size(pageSizeBytes)}` : "";
+  return [
+    ["file", printable(file)],
+    ["size", sizeBytes === null ? UNKNOWN : `${size(sizeBytes)}${pages}`],
+    ["checksum", checksum === null ? UNKNOWN : printable(checksum)],
+    ...(isReadable ? [] : [["readable", "no"] as const]),
+  ];
+}
+
+/** Newest first; what a replica failed with last is among them. */
+function errorsOf({ errors, lastError }: NodeDocument): readonly RecentError[] {
+  const isListed = (error: RecentError): boolean =>
+    errors.some(({ code, timeMs }) => code === error.code && timeMs === error.timeMs);
+  const more = lastError === null || lastError === undefined || isListed(lastError) ? [] : [lastError];
+  return [...errors, ...more].toSorted((a, b) => b.timeMs - a.timeMs).slice(0, SHOWN_ERRORS);
+}
+
+function errorLines(errors: readonly RecentError[], nowMs: number): readonly string[] {
+  const times = errors.map(({ timeMs }) => ago(timeMs, nowMs));
+  const widest = Math.max(...times.map((text) => text.length));
+  return errors.map(
+    ({ code, message }, index) =>
+      `${times[index]!.padStart(widest)}  ${printable(code)}: ${printable(message)}`,
   );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
 }
 
-/** `pageSizeBytes` → `page size`, `isReadable` → `readable` */
-function labelOf(key: string): string {
-  const name = key.replace(/(?<=[a-z])(Bytes|Ms|Seconds)$/, "").replace(/^is(?=[A-Z])/, "");
-  return printable(name.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`).toLowerCase());
+function nodePairs(document: NodeDocument): readonly (readonly [string, string])[] {
+  const { version, startedMs, nowMs, waitingRequests, downloads, isEngineAnswering } = document;
+  return [
+    ["tailrace", printable(version)],
+    ["running", `for ${duration(Math.max(0, nowMs - startedMs))}, since ${time(startedMs)}`],
+    ["requests", `${count(waitingRequests)} waiting, ${count(downloads)} downloading a snapshot`],
+    ...(isEngineAnswering ? [] : [["engine", "does not answer"] as const]),
+  ];
 }
 
-function textOf(key: string, value: unknown, nowMs: number): string {
-  if (value === null || value === undefined) return UNKNOWN;
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "number") return numberText(key, value, nowMs);
-  if (typeof value === "string") return stringText(value);
-  const form = isGroup(value) ? formOf(value) : undefined;
-  if (form === "error") return errorText(value as Fields, nowMs);
-  if (form === "cursor") return cursor(value as { segment: number; offset: number });
-  return printable(JSON.stringify(value));
-}
-
-function numberText(key: string, value: number, nowMs: number): string {
-  // Names, not quantities.
-  if (/(txid|generation|epoch)$/i.test(key)) return String(value);
-  if (/bytes$/i.test(key)) return size(value);
-  if (key.endsWith("Seconds")) return duration(value * 1000);
-  if (!/(Ms|milliseconds)$/.test(key)) return count(value);
-  return value < MOMENT_MS ? duration(value) : `${time(value)}, ${ago(value, nowMs)}`;
-}
-
-/** A cursor's text form is hex of fixed width, for sorting; people get the decimal one of queries and headers. */
-function stringText(text: string): string {
-  const [, segment, offset] = /^([0-9a-f]{16}):([0-9a-f]{16})$/.exec(text) ?? [];
-  if (segment === undefined || offset === undefined) return printable(text);
-  return `${BigInt(`0x${segment}`)}:${BigInt(`0x${offset}`)}`;
-}
-
-function errorText({ code, message, timeMs }: Fields, nowMs: number): string {
-  const when = typeof timeMs === "number" ? ` (${ago(timeMs, nowMs)})` : "";
-  return `${printable(String(code))}: ${printable(String(message))}${when}`;
-}
-
-function isGroup(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** What is an object, and still one value. */
-function formOf(value: Fields): "cursor" | "error" | undefined {
-  if (typeof value["segment"] === "number" && typeof value["offset"] === "number") return "cursor";
-  return typeof value["code"] === "string" && typeof value["message"] === "string" ? "error" : undefined;
+function stateText(state: string): string {
+  return printable(state).replaceAll("_", " ");
 }

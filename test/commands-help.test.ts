@@ -24,7 +24,7 @@ test("the list of commands is what is promised", async () => {
 });
 
 test("the README's table names each command, and none that there is not", () => {
-  expect(documented.toSorted()).toEqual(names.toSorted());
+  expect(new Set(documented)).toEqual(new Set(names));
 });
 
 test.each(names)("%s says what it does and takes", async (name) => {

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { runCommandLine } from "../src/command-line.ts";
 import { statusCommand } from "../src/commands/status.ts";
 import { verifyCommand } from "../src/commands/verify.ts";
-import { primaryStatus, replicaStatus } from "./harness/status-documents.ts";
+import { primaryStatus } from "./harness/status-documents.ts";
 
 /*
  * What `status` and `verify` say to whatever a URL can answer. No socket is opened: msw answers for the network. The
@@ -107,78 +107,4 @@ test("verify waits for a node that is starting", async () => {
   answers(URL, good);
   answers(OTHER, (info) => (++asked < 3 ? cases["starting"]!(info) : good(info)));
   expect(await transcript("verify", URL, OTHER)).toMatch(/^identical at txid 1204\n/m);
-});
-
-const documents: readonly (readonly [string, () => object])[] = [
-  ["a-primary", () => primaryStatus()],
-  [
-    "a-primary-in-trouble",
-    () =>
-      primaryStatus({
-        lastError: { code: "storage_failed", message: "no space left on the disk", retryable: true },
-      }),
-  ],
-  ["a-replica", () => replicaStatus()],
-  [
-    "a-replica-that-had-trouble-once",
-    () =>
-      replicaStatus({
-        lastError: {
-          code: "unreachable",
-          message: "ECONNREFUSED",
-          retryable: true,
-          timeMs: 1_795_226_000_000,
-        },
-      }),
-  ],
-  [
-    "a-replica-that-cannot-reach-its-primary",
-    () =>
-      replicaStatus({
-        state: "pausing",
-        receiver: { state: "pausing-receive", failures: 7, nextTryMs: 1_795_226_912_900 },
-        lag: { transactions: null, bytes: null, milliseconds: null },
-        lastError: {
-          code: "unreachable",
-          message: "ECONNREFUSED",
-          retryable: true,
-          timeMs: 1_795_226_911_400,
-        },
-      }),
-  ],
-  [
-    "a-replica-without-a-database",
-    () =>
-      replicaStatus({
-        state: "bootstrapping",
-        isReady: false,
-        unready: { code: "not_ready", message: "the replica has no database yet" },
-        log: null,
-        copy: null,
-        database: { file: "/srv/edge.db", isReadable: false, pageSizeBytes: null, pageCount: null },
-        receiver: { state: "bootstrapping", cursor: null, primaryTxid: null, failures: 0 },
-        applier: { state: "idle", backlogBytes: 0, blockedBy: null },
-        wal: null,
-        position: null,
-        lag: { transactions: null, bytes: null, milliseconds: null },
-        progress: { doneBytes: 734_003_200, totalBytes: 1_073_741_824 },
-      }),
-  ],
-  [
-    "a-node-that-says-odd-things",
-    () => primaryStatus({ notes: ["a\u001B[2J", 7], odd: { depth: { of: 1e300, atMs: 1e300 } } }),
-  ],
-];
-
-test.each(documents)("status of %s", async (name, document) => {
-  answers(URL, () => HttpResponse.json(document()));
-  const text = await transcript("status", URL);
-  await expect(text).toMatchFileSnapshot(`golden/status/${name}.txt`);
-});
-
-test("with --json the document is printed as it came", async () => {
-  answers(URL, good);
-  const [, line = "", end] = (await transcript("status", URL, "--json")).split("\n");
-  expect(JSON.parse(line)).toEqual(primaryStatus());
-  expect(end).toBe("exit 0");
 });

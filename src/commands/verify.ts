@@ -1,19 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TailraceError, asTailraceError } from "../../shared/errors.ts";
+import { printable } from "../../shared/human.ts";
+import type { VerificationStatus } from "../../shared/status.ts";
+import { verifySettings } from "../ask-settings.ts";
+import type { VerifySettings } from "../ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
+import { verificationText, verifyDeeply } from "../deep-verification.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
-import { fetchStatus, parseNodeUrl } from "../node-client.ts";
+import { fetchStatus, parseNodeUrl, shownUrl } from "../node-client.ts";
 import type { NodePosition } from "../node-client.ts";
-import { verifySettings } from "../settings.ts";
-import type { VerifySettings } from "../settings.ts";
+import type { Output } from "../output.ts";
 import { NodeComparer } from "../verify.ts";
+import type { Comparison } from "../verify.ts";
 
 const POLL_MS = 10;
 
 export const verifyCommand: Command<VerifySettings> = {
   name: "verify",
-  summary: "compare two nodes at one txid by their database checksums",
+  summary: "compare two nodes at one txid by their database checksums, while they move",
   operands: [
     { name: "URL", description: "a node, as http://host:4800" },
     { name: "URL2", description: "the node to compare it with" },
@@ -22,39 +27,81 @@ export const verifyCommand: Command<VerifySettings> = {
   run,
 };
 
+type Pair<T> = readonly [T, T];
+
 async function run(call: Call<VerifySettings>): Promise<number> {
   const { output, settings } = call;
+  const { deep, timeoutMs } = settings;
   const urls = [parseNodeUrl(operand(call, 0)), parseNodeUrl(operand(call, 1))] as const;
-  const comparer = new NodeComparer();
-  const endMs = performance.now() + settings.timeoutMs;
-  let last: readonly (NodePosition | string)[] = [];
+  const say = (text: string): void => output.message(text);
+  const readings = deep ? await both(urls.map((url) => verifyDeeply(url, timeoutMs, say))) : undefined;
+  const compared = await compare(urls, timeoutMs);
+  if ("logIds" in compared) {
+    const [first, second] = compared.logIds.map((logId) => printable(logId));
+    output.data(
+      { isIdentical: false, logIds: compared.logIds },
+      `${output.style("red", "different")}: the nodes have different logs, ${first} and ${second}`,
+    );
+    return EXIT_NOT_AS_IT_SHOULD;
+  }
+  const isSound = readings?.every(({ state }) => state === "identical") ?? true;
+  const isIdentical = compared.isIdentical && isSound;
+  const verdict = compared.isIdentical
+    ? output.style("green", "identical")
+    : output.style("red", "different");
+  const lines = [
+    `${verdict} at txid ${compared.txid}`,
+    ...urls.map((url, index) => `  ${printable(compared.checksums[index]!)}  ${shownUrl(url)}`),
+    ...(readings === undefined ? [] : readingLines(urls, readings, isSound, output)),
+  ];
+  const nodes = urls.map((url, index) => ({
+    url: shownUrl(url),
+    databaseChecksum: compared.checksums[index],
+    ...(readings === undefined ? {} : { reading: readings[index] }),
+  }));
+  output.data({ isIdentical, txid: compared.txid, nodes }, lines.join("\n"));
+  return isIdentical ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
+}
 
-  for (let leftMs: number = settings.timeoutMs; leftMs > 0; leftMs = endMs - performance.now()) {
+function readingLines(
+  urls: Pair<string>,
+  readings: Pair<VerificationStatus>,
+  isSound: boolean,
+  output: Output,
+): readonly string[] {
+  const verdict = isSound
+    ? `${output.style("green", "sound")}: every page on disk is what the log says`
+    : `${output.style("red", "different")}: pages on disk are not what the log says`;
+  return [verdict, ...urls.map((url, index) => `  ${verificationText(url, readings[index]!)}`)];
+}
+
+/** Not Promise.all's type alone: when one fails, the other's failure is not unhandled. */
+async function both<T>(promises: readonly Promise<T>[]): Promise<Pair<T>> {
+  return (await Promise.all(promises)) as unknown as Pair<T>;
+}
+
+/** @throws timeout when they are not seen at one txid */
+async function compare(
+  urls: Pair<string>,
+  timeoutMs: number,
+): Promise<Comparison | { readonly logIds: Pair<string> }> {
+  const comparer = new NodeComparer();
+  const endMs = performance.now() + timeoutMs;
+  let last: readonly (NodePosition | string)[] = [];
+  for (let leftMs = timeoutMs; leftMs > 0; leftMs = endMs - performance.now()) {
     last = await Promise.all(urls.map((url, index) => positionOf(url, leftMs, last[index])));
     const [first, second] = last;
-    if (isPosition(first) && isPosition(second) && first.logId !== second.logId) {
-      output.data(
-        { isIdentical: false, logIds: [first.logId, second.logId] },
-        `${output.style("red", "different")}: the nodes have different logs, ${first.logId} and ${second.logId}`,
-      );
-      return EXIT_NOT_AS_IT_SHOULD;
-    }
+    if (isPosition(first) && isPosition(second) && first.logId !== second.logId)
+      return { logIds: [first.logId, second.logId] };
     for (const node of [0, 1] as const) {
       const position = last[node];
       const comparison = isPosition(position) ? comparer.see(node, position) : undefined;
-      if (comparison === undefined) continue;
-      const { txid, checksums, isIdentical } = comparison;
-      const verdict = isIdentical ? output.style("green", "identical") : output.style("red", "different");
-      output.data(
-        { isIdentical, txid, nodes: urls.map((url, index) => ({ url, databaseChecksum: checksums[index] })) },
-        `${verdict} at txid ${txid}\n  ${checksums[0]}  ${urls[0]}\n  ${checksums[1]}  ${urls[1]}`,
-      );
-      return isIdentical ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
+      if (comparison !== undefined) return comparison;
     }
     await sleep(POLL_MS);
   }
   const places = urls.map((url, index) => placeOf(url, last[index])).join(", ");
-  throw new TailraceError("timeout", `not seen at one txid within ${settings.timeoutMs} ms: ${places}`, {
+  throw new TailraceError("timeout", `not seen at one txid within ${timeoutMs} ms: ${places}`, {
     retryable: true,
     hint: "One node may be far behind the other: look at both with tailrace status, or give --timeout-ms more.",
   });
@@ -72,10 +119,10 @@ async function positionOf(
   before: NodePosition | string | undefined,
 ): Promise<NodePosition | string> {
   try {
-    return (await fetchStatus(url, timeoutMs)).position ?? `${url} at no txid yet`;
+    return (await fetchStatus(url, timeoutMs)).position ?? `${shownUrl(url)} at no txid yet`;
   } catch (error) {
     const { code, message } = asTailraceError(error);
-    if (code === "not_ready") return message;
+    if (code === "not_ready" || code === "overloaded") return message;
     if (code === "timeout" && before !== undefined) return before;
     throw error;
   }
@@ -86,5 +133,5 @@ function isPosition(place: NodePosition | string | undefined): place is NodePosi
 }
 
 function placeOf(url: string, place: NodePosition | string | undefined): string {
-  return isPosition(place) ? `${url} at ${place.txid}` : (place ?? url);
+  return isPosition(place) ? `${shownUrl(url)} at ${place.txid}` : (place ?? shownUrl(url));
 }

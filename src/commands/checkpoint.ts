@@ -1,0 +1,40 @@
+import { checkpointOutcomeSchema } from "../../shared/admin.ts";
+import { count } from "../../shared/human.ts";
+import { checkpointSettings } from "../ask-settings.ts";
+import type { AskSettings } from "../ask-settings.ts";
+import { operand } from "../command.ts";
+import type { Call, Command } from "../command.ts";
+import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
+import { ask, parseNodeUrl } from "../node-client.ts";
+
+export const checkpointCommand: Command<AskSettings> = {
+  name: "checkpoint",
+  summary: "have the node at URL copy its SQLite WAL into the database file now",
+  operands: [{ name: "URL", description: "a node, as http://host:4800" }],
+  settings: checkpointSettings,
+  run,
+};
+
+async function run(call: Call<AskSettings>): Promise<number> {
+  const { output, settings } = call;
+  const outcome = await ask(parseNodeUrl(operand(call, 0)), {
+    method: "POST",
+    path: "/admin/checkpoint",
+    schema: checkpointOutcomeSchema,
+    timeoutMs: settings.timeoutMs,
+  });
+  const { isComplete, walFrames, copiedFrames } = outcome;
+  if (isComplete) {
+    output.data(
+      outcome,
+      `complete: all ${count(walFrames)} frames of the SQLite WAL are in the database file`,
+    );
+    return EXIT_DONE;
+  }
+  const [held, wayOut] = [
+    `held up: ${count(copiedFrames)} of ${count(walFrames)} frames of the SQLite WAL are in the database file`,
+    "A reader still sees an older state. Find the process with the long read transaction, and end that.",
+  ];
+  output.data(outcome, `${held}\n  ${wayOut}`);
+  return EXIT_NOT_AS_IT_SHOULD;
+}

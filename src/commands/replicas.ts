@@ -1,0 +1,47 @@
+import { replicasDocumentSchema } from "../../shared/admin.ts";
+import { trackedFindings } from "../../shared/plan/health.ts";
+import { judgeSettings } from "../ask-settings.ts";
+import type { JudgeSettings } from "../ask-settings.ts";
+import { operand } from "../command.ts";
+import type { Call, Command } from "../command.ts";
+import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
+import { findingLines } from "../findings-text.ts";
+import { ask, parseNodeUrl, shownUrl } from "../node-client.ts";
+import { replicaLines } from "../replica-table.ts";
+import { lookOrWatch, paperOf } from "../watch.ts";
+
+export const replicasCommand: Command<JudgeSettings> = {
+  name: "replicas",
+  summary: "list the replicas that the node at URL feeds, the worst first",
+  operands: [{ name: "URL", description: "a node, as http://host:4800" }],
+  settings: judgeSettings,
+  run,
+};
+
+async function run(call: Call<JudgeSettings>): Promise<number> {
+  const { output, settings } = call;
+  const { timeoutMs, maxLagSeconds } = settings;
+  const url = parseNodeUrl(operand(call, 0));
+  return lookOrWatch(call, async (signal) => {
+    const document = await ask(url, {
+      path: "/admin/replicas",
+      schema: replicasDocumentSchema,
+      timeoutMs,
+      signal,
+    });
+    const paper = paperOf(output);
+    const findings = [...trackedFindings(document, maxLagSeconds)];
+    const isWell = findings.every(({ severity }) => severity === "note");
+    const table = replicaLines(document, paper).join("\n");
+    const said = findings.length === 0 ? "" : `\n\n${findingLines(findings, paper).join("\n")}`;
+    return {
+      document,
+      text: document.replicas.length === 0 ? noneText(url) : `${table}${said}`,
+      exitCode: isWell ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD,
+    };
+  });
+}
+
+function noneText(url: string): string {
+  return `no replica has asked yet\n  tailrace replica ${shownUrl(url)} FILE makes one.`;
+}

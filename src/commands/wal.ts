@@ -1,0 +1,40 @@
+import { walDocumentSchema } from "../../shared/admin.ts";
+import type { WalDocument } from "../../shared/admin.ts";
+import { lookSettings } from "../ask-settings.ts";
+import type { LookSettings } from "../ask-settings.ts";
+import { operand } from "../command.ts";
+import type { Call, Command } from "../command.ts";
+import { EXIT_DONE } from "../exit-code.ts";
+import { logPairs, segmentLines, walPairs } from "../log-text.ts";
+import { ask, parseNodeUrl } from "../node-client.ts";
+import { pairLines } from "../text-table.ts";
+import type { Paper } from "../text-table.ts";
+import { lookOrWatch, paperOf } from "../watch.ts";
+
+export const walCommand: Command<LookSettings> = {
+  name: "wal",
+  summary: "show the log of the node at URL, file by file and what each is kept for, and its SQLite WAL",
+  operands: [{ name: "URL", description: "a node, as http://host:4800" }],
+  settings: lookSettings,
+  run,
+};
+
+async function run(call: Call<LookSettings>): Promise<number> {
+  const { timeoutMs } = call.settings;
+  const url = parseNodeUrl(operand(call, 0));
+  return lookOrWatch(call, async (signal) => {
+    const document = await ask(url, { path: "/admin/wal", schema: walDocumentSchema, timeoutMs, signal });
+    return { document, text: textOf(document, paperOf(call.output)), exitCode: EXIT_DONE };
+  });
+}
+
+function textOf({ log, wal, segments, nowMs }: WalDocument, paper: Paper): string {
+  const inner = { ...paper, columns: paper.columns - 2 };
+  const group = (title: string, lines: readonly string[]): string =>
+    [paper.style("bold", title), ...lines.map((line) => `  ${line}`)].join("\n");
+  return [
+    group("log", log === null ? ["none yet"] : pairLines(logPairs(log, nowMs), inner)),
+    ...(segments.length === 0 ? [] : [group("segments", segmentLines(segments, nowMs, inner))]),
+    ...(wal === null ? [] : [group("SQLite WAL", pairLines(walPairs(wal), inner))]),
+  ].join("\n\n");
+}
