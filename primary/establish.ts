@@ -11,6 +11,7 @@ import { DatabaseView } from "../shared/pages/database-view.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { fillTable, scanView } from "../shared/pages/scan.ts";
 import { judgeDatabase } from "../shared/plan/reconcile.ts";
+import type { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { readMeta, writeMeta } from "../shared/storage/meta-file.ts";
 import type { PrimaryMeta as Meta } from "../shared/storage/meta-file.ts";
@@ -40,6 +41,8 @@ export interface EstablishOptions {
   readonly say: (text: string) => void;
   /** The database is known to be another one than the log's. */
   readonly isNewDatabase: boolean;
+  /** Of the data folder, where the caller has them open: those past the end of the log are let go of. */
+  readonly snapshots?: SnapshotStore;
   /** Where the log is written; a test's own, to fill its disk. */
   readonly storage?: LogStorage;
 }
@@ -107,6 +110,10 @@ function openLog(options: EstablishOptions, meta: Meta): LogWriter | string {
     const { log, cut } = LogWriter.open(logOptions(options, meta, { txid: 0, checksum: 0n, pageCount: 0 }));
     if (cut !== undefined)
       say(`cut ${cut.bytes} bytes of an unfinished record off log segment ${cut.segment}`);
+    // Nobody may begin at a state that the log had, and will not have again.
+    const beyond = options.snapshots?.removeBeyond(meta.logId, log.end) ?? [];
+    if (beyond.length > 0)
+      say(`the log ends at transaction ${log.headTxid}: removed the snapshots past it, ${beyond.join(", ")}`);
     return log;
   } catch (error) {
     if (error instanceof DamagedLogError) return error.message;

@@ -4,6 +4,8 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { examine } from "../shared/examination/examine.ts";
 import { commands } from "../src/commands.ts";
+import { listSegments } from "../shared/log/segment-files.ts";
+import { startCapture } from "../primary/capture-thread.ts";
 import { openPrimary } from "../src/primary.ts";
 import type { Primary } from "../src/primary.ts";
 import { openReplica } from "../src/replica.ts";
@@ -48,6 +50,10 @@ async function run(...words: readonly string[]): Promise<Outcome> {
 function damageIn(folder: string): number {
   const { findings } = examine({ folder, isDeep: true, onProgress: () => {} });
   return findings.filter(({ severity }) => severity === "damaged").length;
+}
+
+function logIdOf(folder: string): string {
+  return (JSON.parse(readFileSync(join(folder, "meta.json"), "utf8")) as { logId: string }).logId;
 }
 
 /** A primary in its own folder, and replicas of it by name. */
@@ -98,7 +104,7 @@ describe("the log of a primary is damaged in its middle, and repaired", () => {
     await beyond.replica.sync();
     await beyond.replica.close();
     await primary.close();
-    const { logId } = JSON.parse(readFileSync(join(folder, "meta.json"), "utf8")) as { logId: string };
+    const logId = logIdOf(folder);
     flip(segment(folder, 5), 30_000);
 
     const { code, stdout } = await run("repair", folder, "--yes");
@@ -111,8 +117,7 @@ describe("the log of a primary is damaged in its middle, and repaired", () => {
     const messages: string[] = [];
     primary = await start();
     primary.on("message", (text) => messages.push(text));
-    const after = JSON.parse(readFileSync(join(folder, "meta.json"), "utf8")) as { logId: string };
-    expect(after.logId).toBe(logId);
+    expect(logIdOf(folder)).toBe(logId);
     // All that was cut, and nothing else, is one transaction.
     expect((await primary.durable()).txid).toBe(kept + 1);
     expect(messages.join()).toContain(`logged as transaction ${kept + 1}`);
@@ -128,6 +133,38 @@ describe("the log of a primary is damaged in its middle, and repaired", () => {
     for (const each of [goesOn, resyncs]) await each.replica.close();
     await primary.close();
     for (const each of [goesOn, resyncs]) assertSameBytes(file, each.file);
+    expect(damageIn(folder)).toBe(0);
+  });
+
+  test("the newest segments are lost altogether: snapshots past the end go, and nobody begins at one", async () => {
+    const { file, folder, start, replica } = await cluster();
+    shell(file, "PRAGMA journal_mode=WAL; CREATE TABLE t (a INTEGER PRIMARY KEY, b)");
+    let primary = await start();
+    const early = await replica("early");
+    await early.replica.sync();
+    await early.replica.close();
+    shell(file, INSERTS);
+    await primary.durable();
+    await primary.close();
+    const options = { file, dataDir: folder, driverName: "node:sqlite", durability: "os" } as const;
+    const capture = await startCapture({ ...options, segmentSizeBytes: SEGMENT_SIZE_BYTES });
+    await capture.snapshot();
+    await capture.close();
+    const logId = logIdOf(folder);
+    for (const number of listSegments(join(folder, "log")).filter((each) => each > 1))
+      rmSync(segment(folder, number));
+    expect(damageIn(folder)).toBeGreaterThan(0);
+
+    primary = await start();
+    expect(logIdOf(folder)).toBe(logId);
+    expect(existsSync(join(folder, "snapshots/00000002.json"))).toBe(false);
+    const newcomer = await replica("newcomer");
+    shell(file, INSERTS);
+    await primary.durable();
+    await newcomer.replica.sync();
+    await newcomer.replica.close();
+    await primary.close();
+    assertSameBytes(file, newcomer.file);
     expect(damageIn(folder)).toBe(0);
   });
 

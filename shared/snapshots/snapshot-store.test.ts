@@ -78,6 +78,17 @@ test("the folder can be moved: paths are where it now stands", () => {
   expect(SnapshotStore.open(moved).list()[0]?.file).toBe(join(moved, "00000001.db"));
 });
 
+test("generations of states past the end of their log are removed, and no number comes again", () => {
+  const store = SnapshotStore.open(folder);
+  add(store);
+  const ofAnother = add(store, "f".repeat(32));
+  expect(store.removeBeyond(LOG, { segment: 1, offset: 80 })).toEqual([]);
+  expect(store.removeBeyond(LOG, { segment: 1, offset: 79 })).toEqual([1]);
+  expect(store.list()).toEqual([ofAnother]);
+  expect(store.begin().generation).toBe(3);
+  expect(SnapshotStore.open(folder).list()).toEqual([ofAnother]);
+});
+
 test.each([
   ["the image is missing", (path: string) => rmSync(`${path}.db`)],
   ["the image is cut", (path: string) => truncateSync(`${path}.db`, 1023)],

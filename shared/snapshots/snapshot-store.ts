@@ -2,10 +2,12 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path";
 import { z } from "zod";
 import { TailraceError, assert } from "../errors.ts";
+import { compareCursors } from "../format/cursor.ts";
 import { isPageSize } from "../format/record.ts";
 import type { SnapshotInfo } from "../serve/engine.ts";
 import { UNFINISHED_SUFFIX, syncFolder, writeFileAtomically } from "../storage/atomic-file.ts";
 import { onStorage, systemCode } from "../storage/storage-error.ts";
+import type { Cursor } from "../units.ts";
 
 /*
  * The folder of snapshots. A generation (8 decimal digits or more) has three files:
@@ -127,6 +129,25 @@ export class SnapshotStore {
       throw new TailraceError("snapshot_unknown", `there is no snapshot of generation ${generation}`);
     }
     assert(generation !== this.snapshots.at(-1)?.generation, "the newest snapshot is not deleted");
+    this.remove(generation);
+  }
+
+  /**
+   * Removes the generations of a log that are of states past its end: that end was lost, and the log will come to be
+   * another one there. Their numbers are not used again while the store is open; an entity tag names the content too.
+   *
+   * @returns the numbers
+   * @throws storage_failed
+   */
+  removeBeyond(logId: string, end: Cursor): readonly number[] {
+    const beyond = this.snapshots.filter(
+      (snapshot) => snapshot.logId === logId && compareCursors(snapshot.cursor, end) > 0,
+    );
+    for (const { generation } of beyond) this.remove(generation);
+    return beyond.map(({ generation }) => generation);
+  }
+
+  private remove(generation: number): void {
     onStorage("delete from", this.folder, () => {
       rmSync(metadataPath(this.folder, generation));
       syncFolder(this.folder);
