@@ -1,4 +1,5 @@
 import { SegmentCatalogue } from "../shared/log/segment-catalogue.ts";
+import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import { RateMeter } from "../shared/plan/rate-meter.ts";
 import { decideRetention, reasonsToKeep } from "../shared/plan/retention.ts";
@@ -39,6 +40,7 @@ export interface FeedOptions {
   /** Of the data folder; null where it cannot be told. */
   readonly disk: () => DiskSpace | null;
   readonly tell: (notice: Notice) => void;
+  readonly metrics: ReplicaEngineMetrics;
 }
 
 /** The generation under which the present state is held: a newcomer can be given a snapshot of it at any time. */

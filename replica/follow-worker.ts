@@ -4,6 +4,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { assert, toErrorData } from "../shared/errors.ts";
 import { answerQuestion } from "../shared/blocking-question.ts";
+import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
+import { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import { message } from "../shared/notice.ts";
 import type { Notice } from "../shared/notice.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
@@ -15,7 +17,7 @@ import { currentBootId } from "./boot-id.ts";
 import { DiskGauge } from "./disk-gauge.ts";
 import { Feed } from "./feed.ts";
 import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
-import { Follower } from "./follower.ts";
+import { Follower, MAX_BACKLOG_BYTES } from "./follower.ts";
 import { LocalReplica, assertOwn } from "./local-replica.ts";
 import { Receiver } from "./receiver.ts";
 import { replicaFiles } from "./replica-files.ts";
@@ -52,6 +54,8 @@ async function start(options: FollowOptions): Promise<void> {
       randomBytes(6).toString("hex"),
     );
     const { replicaId } = identity;
+    const eventLoop = new EventLoopDelay("engine", () => performance.now());
+    const metrics = new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: MAX_BACKLOG_BYTES });
     const shared = {
       wallMs: () => Date.now(),
       monotonicMs: () => performance.now(),
@@ -65,6 +69,7 @@ async function start(options: FollowOptions): Promise<void> {
       seen: identity.seen,
       bootId: options.bootId ?? currentBootId(),
       nowMs: () => performance.now(),
+      metrics,
       report: (text) => say(message(text)),
       onApplied: (position) => {
         follower.applied(position);
@@ -75,6 +80,7 @@ async function start(options: FollowOptions): Promise<void> {
     const disk = new DiskGauge(dataDir, () => performance.now());
     const feed = new Feed({
       ...shared,
+      metrics,
       local,
       logFolder: folder.logFolder,
       snapshotsFolder: folder.snapshotsFolder,
@@ -89,6 +95,7 @@ async function start(options: FollowOptions): Promise<void> {
     const isLoopback = /^(localhost|127\..*|\[::1\])$/.test(node.hostname);
     const follower: Follower = new Follower({
       ...shared,
+      metrics,
       local,
       work,
       receiver: new Receiver({ transport, replicaId, isCompressed: !isLoopback }),
@@ -122,6 +129,7 @@ async function start(options: FollowOptions): Promise<void> {
         const { view, position } = local.view();
         return { view, txid: position.applied.txid, databaseChecksum: position.applied.checksum };
       },
+      onEnd: ({ state: result }) => metrics.verifications.inc({ result }),
     });
     const source: ServeSource = new ServeSource({
       logStart: () => local.logStart,
@@ -140,7 +148,7 @@ async function start(options: FollowOptions): Promise<void> {
         segments: () => feed.segments(),
         startVerification: () => verification.start(),
         verification: () => verification.status(),
-        metrics: () => [],
+        metrics: () => metrics.json(status()),
       },
     });
     const methods: FollowMethods = {
@@ -160,6 +168,7 @@ async function start(options: FollowOptions): Promise<void> {
           source.close();
           await transport.close();
           folder.close();
+          eventLoop.close();
         }
       },
     };

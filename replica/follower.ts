@@ -1,6 +1,7 @@
 import { TailraceError, asTailraceError, fromErrorData, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
+import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import { pauseMs } from "../shared/plan/backoff.ts";
 import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
@@ -19,7 +20,7 @@ import { Troubles } from "./troubles.ts";
 import { Waiting } from "./waiting.ts";
 
 /** Received and not applied: beyond it the primary is not asked for more. */
-const MAX_BACKLOG_BYTES = 256 << 20;
+export const MAX_BACKLOG_BYTES: number = 256 << 20;
 /** Between two looks at the file's place and at the WAL while nothing comes. */
 const TEND_EVERY_MS = 1000;
 /** Another writer has the lock: the first pause, and the longest. */
@@ -43,6 +44,7 @@ export interface FollowerOptions {
   readonly random: () => number;
   /** Resolves early when the signal says so; never rejects. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly metrics: ReplicaEngineMetrics;
   readonly events: FollowerEvents;
 }
 
@@ -97,7 +99,7 @@ export class Follower {
     this.options = options;
     const tell = (notice: Notice): void => options.events.notice(notice);
     this.waiting = new Waiting({ ...options, appliedTxid: () => this.appliedTxid });
-    this.troubles = new Troubles(tell, options);
+    this.troubles = new Troubles(tell, options, options.metrics);
     this.landing = new Landing({ ...options, tell });
   }
 

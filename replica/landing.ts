@@ -1,3 +1,4 @@
+import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import { followerNotices } from "./follower-notices.ts";
 import type { LastResync } from "./follower-status.ts";
@@ -11,6 +12,7 @@ export interface LandingOptions {
   readonly receiver: Receiver;
   readonly source: string;
   readonly tell: (notice: Notice) => void;
+  readonly metrics: ReplicaEngineMetrics;
   /** Unix ms. */
   readonly wallMs: () => number;
 }
@@ -44,7 +46,7 @@ export class Landing {
 
   /** @throws as {@link LocalReplica.resync} */
   async resync(signal: AbortSignal): Promise<void> {
-    const { local, client, receiver, source, tell, wallMs } = this.options;
+    const { local, client, receiver, source, tell, wallMs, metrics } = this.options;
     const fromTxid = local.position?.applied.txid ?? null;
     tell(followerNotices.resyncStarted(source, fromTxid));
     const onProgress = (fetchedPages: number): void => {
@@ -54,6 +56,7 @@ export class Landing {
       .resync({ client, receiver, onProgress, signal })
       .finally(() => (this.progress = null));
     this.resyncs += 1;
+    metrics.resyncPages.inc(pages);
     this.lastResync = { pages, fetchedBytes, timeMs: wallMs() };
     const { txid } = local.position!.applied;
     tell(followerNotices.resyncDone({ pages, fetchedBytes, fromTxid, txid }));

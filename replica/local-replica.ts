@@ -8,6 +8,7 @@ import { LogCopy } from "../shared/log/log-copy.ts";
 import type { DatabaseView } from "../shared/pages/database-view.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
+import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Work } from "../shared/plan/follow-state.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
@@ -40,7 +41,9 @@ export interface LocalReplicaOptions {
   readonly seen: { readonly logId?: string | undefined; readonly epoch?: number | undefined };
   /** Of the machine ({@link ./boot-id.ts!currentBootId}). */
   readonly bootId: string;
+  /** Monotonic. */
   readonly nowMs: () => number;
+  readonly metrics: ReplicaEngineMetrics;
   readonly report: (message: string) => void;
   /** After each commit. */
   readonly onApplied: (position: Position) => void;
@@ -218,7 +221,7 @@ export class LocalReplica {
   async stand(): Promise<void> {
     if (this.standing !== undefined) return;
     const { files, positionFile, options, wasRunning: isRunning } = this;
-    const { report, nowMs, file, bootId } = options;
+    const { report, nowMs, metrics, file, bootId } = options;
     const isOther = !isSameFile(stampOf(file), this.positionFile.position?.stamp ?? stampOf(file));
     try {
       const database = this.openDatabase();
@@ -243,7 +246,7 @@ export class LocalReplica {
         epoch,
         end: () => copy.end,
       });
-      const care = new WalCare({ database, applier, table, copy, nowMs });
+      const care = new WalCare({ database, applier, table, copy, nowMs, metrics });
       this.standing = { applier, table, batches, care };
     } catch (error) {
       // Another file than the one that was bootstrapped, with other contents: not ours to heal.
@@ -264,7 +267,11 @@ export class LocalReplica {
 
   /** Makes what was received durable, as far as it has to be before it is vouched for by asking for more. */
   syncReceived(): void {
-    if (this.options.isDurable) this.copy!.sync();
+    const { isDurable, nowMs, metrics } = this.options;
+    if (!isDurable) return;
+    const startMs = nowMs();
+    this.copy!.sync();
+    metrics.fsyncSeconds.observe((nowMs() - startMs) / 1000);
   }
 
   /**
@@ -277,12 +284,15 @@ export class LocalReplica {
   async applyNext(): Promise<boolean> {
     const { standing } = this;
     if (standing === undefined) return false;
+    const { nowMs, metrics } = this.options;
     try {
       const batch = this.pending ?? standing.batches.next();
       this.pending = batch;
       if (batch === undefined) return false;
+      const startMs = nowMs();
       for (const _ of standing.applier.apply(batch)) await turn();
       this.pending = undefined;
+      metrics.applied(batch.to.txid - batch.from.txid, (nowMs() - startMs) / 1000);
       standing.care.committed();
       this.options.onApplied(standing.applier.position);
       await standing.care.tend();

@@ -1,4 +1,5 @@
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
+import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import { generationsToDelete, isOutgrown } from "../shared/plan/snapshot-policy.ts";
 import type { SnapshotInfo } from "../shared/serve/engine.ts";
@@ -21,6 +22,9 @@ export interface OwnSnapshotsOptions {
   /** Never rejects. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly tell: (notice: Notice) => void;
+  /** Monotonic. */
+  readonly monotonicMs: () => number;
+  readonly metrics: ReplicaEngineMetrics;
 }
 
 /** Snapshots of the replica's own database, for those that it feeds: taken when one asks. */
@@ -96,8 +100,9 @@ export class OwnSnapshots {
   }
 
   private async make(): Promise<SnapshotInfo> {
-    const { tell, wallMs } = this.options;
+    const { tell, wallMs, monotonicMs, metrics } = this.options;
     this.sinceMs = wallMs();
+    const startMs = monotonicMs();
     const { view, position } = await this.view();
     try {
       const { applied, logId, epoch } = position;
@@ -114,6 +119,7 @@ export class OwnSnapshots {
         },
         this.closing.signal,
       );
+      metrics.snapshotSeconds.observe((monotonicMs() - startMs) / 1000);
       this.prune();
       const { generation, txid, pageCount, pageSizeBytes } = snapshot;
       const sizeBytes = pageCount * pageSizeBytes;
@@ -123,6 +129,7 @@ export class OwnSnapshots {
     } catch (thrown) {
       const { code, message } = asTailraceError(thrown);
       if (code !== "closed") {
+        metrics.snapshotFailures.inc();
         const text = `no snapshot could be taken: ${code}: ${message}`;
         tell({ level: "warn", name: "snapshot_failed", text, fields: { code } });
       }

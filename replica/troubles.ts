@@ -1,5 +1,6 @@
 import { toErrorData } from "../shared/errors.ts";
 import type { TailraceError } from "../shared/errors.ts";
+import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import type { Remedy } from "../shared/plan/follow-state.ts";
 import { RecentErrors, recentError } from "../shared/recent-errors.ts";
@@ -9,7 +10,7 @@ import { followerNotices } from "./follower-notices.ts";
 
 /** What has gone wrong with a follower lately, and what is told of it. */
 export class Troubles {
-  readonly errors: RecentErrors = new RecentErrors();
+  readonly errors: RecentErrors;
   /** How long the peer asked to be left alone by its last error; 0 where it did not. */
   retryAfterMs = 0;
   /** When the last failure came, the database was here. */
@@ -22,9 +23,11 @@ export class Troubles {
   constructor(
     tell: (notice: Notice) => void,
     clocks: { readonly wallMs: () => number; readonly monotonicMs: () => number },
+    metrics: ReplicaEngineMetrics,
   ) {
     this.tell = tell;
     this.clocks = clocks;
+    this.errors = new RecentErrors((code) => metrics.failed(code));
   }
 
   /** A step has failed. Told of when it is another failure than the one before, not at each try. */
@@ -35,8 +38,8 @@ export class Troubles {
     this.present = { code: error.code, sinceMs: this.present?.sinceMs ?? monotonicMs() };
     this.txid = txid;
     this.retryAfterMs = error instanceof PeerError ? error.retryAfterMs : 0;
-    if (isNews || remedy === "stop") this.tell(followerNotices.failed(error, remedy));
-    if (remedy === "stop") this.tell(followerNotices.stopped(error));
+    // What ends the following is told as its end, once, by whoever hears of it.
+    if (isNews && remedy !== "stop") this.tell(followerNotices.failed(error, remedy));
   }
 
   /** All that the primary has is here: whatever was wrong is over. */

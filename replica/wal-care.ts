@@ -3,6 +3,7 @@ import type { LogCopy } from "../shared/log/log-copy.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
+import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import { decideCheckpoint } from "../shared/plan/replica-checkpoint-policy.ts";
 import type { Cursor } from "../shared/units.ts";
@@ -27,6 +28,7 @@ export class WalCare {
   private readonly table: PageTable;
   private readonly copy: LogCopy;
   private readonly nowMs: () => number;
+  private readonly metrics: ReplicaEngineMetrics;
   private running: Promise<void> | undefined;
   private copiedFrames = 0;
   private lastTryMs = -Infinity;
@@ -42,12 +44,14 @@ export class WalCare {
     readonly copy: LogCopy;
     /** Monotonic. */
     readonly nowMs: () => number;
+    readonly metrics: ReplicaEngineMetrics;
   }) {
     this.database = options.database;
     this.applier = options.applier;
     this.table = options.table;
     this.copy = options.copy;
     this.nowMs = options.nowMs;
+    this.metrics = options.metrics;
     this.lastCommitMs = options.nowMs();
   }
 
@@ -139,12 +143,17 @@ export class WalCare {
     const state = this.applier.position.applied;
     const { mxFrame, salts } = appender.header;
     failpoint("checkpoint.before");
-    const { checkpointedFrames } = await checkpointer.passive();
+    const { checkpointedFrames, busy } = await checkpointer.passive().catch((error: unknown) => {
+      this.metrics.checkpoints.inc({ result: "failed" });
+      throw error;
+    });
+    const isComplete = checkpointedFrames >= mxFrame;
+    this.metrics.checkpoints.inc({ result: busy ? "busy" : isComplete ? "complete" : "partial" });
     if (appender.header.salts !== salts) return;
     this.copiedFrames = checkpointedFrames;
     this.checkpoints += 1;
     failpoint("checkpoint.after");
-    if (checkpointedFrames < mxFrame) return;
+    if (!isComplete) return;
     // Without this the thread that applies would wait for a disk full of log.
     await this.copy.syncAhead();
     this.raiseFloor(state);

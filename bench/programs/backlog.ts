@@ -10,9 +10,12 @@
 import { performance } from "node:perf_hooks";
 import { startFollowing } from "../../replica/follow-thread.ts";
 import { currentBootId } from "../../replica/boot-id.ts";
+import { MAX_BACKLOG_BYTES } from "../../replica/follower.ts";
 import { LocalReplica } from "../../replica/local-replica.ts";
 import { CHUNK_BYTES, Receiver } from "../../replica/receiver.ts";
 import { HttpTransport, parseNodeUrl } from "../../replica/transport.ts";
+import { EventLoopDelay } from "../../shared/metrics/event-loop.ts";
+import { ReplicaEngineMetrics } from "../../shared/metrics/replica-engine.ts";
 import { loadDriver } from "../../shared/sqlite/driver.ts";
 import { DataFolder } from "../../shared/storage/data-folder.ts";
 import { peakMemoryBytes } from "../harness/process-usage.ts";
@@ -47,6 +50,9 @@ async function parts(): Promise<Record<string, number>> {
     seen: {},
     bootId: currentBootId(),
     nowMs: () => performance.now(),
+    metrics: new ReplicaEngineMetrics(new EventLoopDelay("engine", () => performance.now()), {
+      maxBacklogBytes: MAX_BACKLOG_BYTES,
+    }),
     report: (message) => console.error(message),
     onApplied: () => {},
   });

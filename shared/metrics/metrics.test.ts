@@ -121,7 +121,7 @@ describe("an engine's metrics", () => {
   test("of two nodes in one process are two things", async () => {
     const one = new ReplicaEngineMetrics(eventLoop("engine"), { maxBacklogBytes: 10 });
     const other = new ReplicaEngineMetrics(eventLoop("engine"), { maxBacklogBytes: 10 });
-    one.appliedTransactions.inc(5);
+    one.applied(5, 0.1);
     one.failed("diverged");
     const document = replicaStatus() as ReplicaEngineStatus;
     expect(samples(await joined([await one.json(document)])).get("tailrace_divergences_total")).toBe(1);

@@ -7,10 +7,9 @@ import { secondsOf } from "./metric-set.ts";
 
 /** The metrics of a replica's engine. */
 export class ReplicaEngineMetrics extends EngineMetrics<ReplicaEngineStatus> {
-  readonly appliedTransactions: Counter;
-  /** Fewer than transactions: a backlog is merged. */
-  readonly applyCommits: Counter;
-  readonly applySeconds: Histogram;
+  private readonly appliedTransactions: Counter;
+  private readonly applyCommits: Counter;
+  private readonly applySeconds: Histogram;
   readonly resyncPages: Counter;
   private readonly divergences: Counter;
 
@@ -77,6 +76,13 @@ export class ReplicaEngineMetrics extends EngineMetrics<ReplicaEngineStatus> {
       "tailrace_divergences_total",
       "How often the database was not what the log says: a checksum, or a write of somebody else.",
     );
+  }
+
+  /** One commit of the replica has been made. @param transactions of the primary; several where a backlog is merged */
+  applied(transactions: number, seconds: number): void {
+    this.appliedTransactions.inc(transactions);
+    this.applyCommits.inc();
+    this.applySeconds.observe(seconds);
   }
 
   override failed(code: string): void {
