@@ -3,11 +3,10 @@ import type { Notice } from "../shared/notice.ts";
 import type { Remedy } from "../shared/plan/follow-state.ts";
 import type { Txid } from "../shared/units.ts";
 
-const NEXT: Record<Remedy, string> = {
+const NEXT: Record<Exclude<Remedy, "stop">, string> = {
   retry: "trying again",
   resync: "comparing pages with the primary",
   bootstrap: "fetching a snapshot",
-  stop: "stopped",
 };
 
 /** What a follower has to tell, in words. */
@@ -51,18 +50,10 @@ export const followerNotices = {
   }),
 
   /** A failure, told when it begins, not at each try. Its name is the remedy, or what is wrong with this replica. */
-  failed: (error: TailraceError, remedy: Remedy): Notice => ({
-    level: remedy === "stop" ? "error" : "warn",
+  failed: (error: TailraceError, remedy: Exclude<Remedy, "stop">): Notice => ({
+    level: "warn",
     name: remedy === "retry" ? "retrying" : error.code,
     text: `${error.code}: ${error.message} (${NEXT[remedy]})`,
-    fields: { code: error.code, hint: error.hint ?? null },
-  }),
-
-  /** Nothing goes on without a human. */
-  stopped: (error: TailraceError): Notice => ({
-    level: "error",
-    name: "stopped",
-    text: `following has stopped: ${error.code}: ${error.message}`,
     fields: { code: error.code, hint: error.hint ?? null },
   }),
 

@@ -183,7 +183,7 @@ describe("limits that do not go together are named with their values, and the wa
       "--max-log-bytes is 512MiB: less than keep-log-bytes, which is 1GiB by default",
     );
     expect(error.hint).toBe(
-      "Raise --max-log-bytes (none: no limit), or lower --keep-log-bytes to 512MiB or less.",
+      "Raise --max-log-bytes (0: no limit), or lower --keep-log-bytes to 512MiB or less.",
     );
   });
 

@@ -12,12 +12,13 @@ const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 const HOUR_MS = 3_600_000;
 
-/** Limits that can change while a node runs. Numbers alone: bytes and milliseconds. */
+/**
+ * Limits that can change while a node runs, of what it keeps for the replicas that ask it. Numbers alone: bytes and
+ * milliseconds.
+ */
 export interface NodeLimits {
   /** The log is not cut below this size, in bytes, even when nobody needs it. Default: 1 GiB; on a replica 64 MiB. */
   readonly keepLogBytes: number;
-  /** No part of the log goes that is younger than this, in ms. Default: 0. */
-  readonly keepLogMs: number;
   /**
    * Past this size of the log, in bytes, the replica that is furthest behind is given up and has to resync; what recovery
    * and the newest snapshot need stays all the same. 0: no limit. Default: 10 GiB; on a replica 1 GiB.
@@ -25,16 +26,18 @@ export interface NodeLimits {
   readonly maxLogBytes: number;
   /** How long the log is held for a replica that does not ask any more, in ms. Default: 24 hours. */
   readonly holdInactiveMs: number;
-  /** A new snapshot is taken when the log after the newest has this size, in bytes. Default: 256 MiB. */
-  readonly snapshotAfterBytes: number;
-  /** A new snapshot is taken when the newest is this old, in ms, and something was committed since. Default: 24 hours. */
-  readonly snapshotMaxAgeMs: number;
   /** Snapshots that are kept, each as large as the database. Default: 2. */
   readonly keepSnapshots: number;
 }
 
-/** A primary's: it also decides how its log is cut into files, and when its SQLite WAL is checkpointed. */
+/** A primary's: it also keeps log by age, renews snapshots, and checkpoints for those who write. */
 export interface PrimaryLimits extends NodeLimits {
+  /** No part of the log goes that is younger than this, in ms. Default: 0. */
+  readonly keepLogMs: number;
+  /** A new snapshot is taken when the log after the newest has this size, in bytes. Default: 256 MiB. */
+  readonly snapshotAfterBytes: number;
+  /** A new snapshot is taken when the newest is this old, in ms, and something was committed since. Default: 24 hours. */
+  readonly snapshotMaxAgeMs: number;
   /** SQLite WAL size, in bytes, from which Tailrace checkpoints. Default: 16 MiB. */
   readonly walSoftLimitBytes: number;
 }
@@ -127,7 +130,16 @@ const definitions: Readonly<Record<keyof PrimaryLimits, LimitDefinition>> = {
 
 type LimitShape<Key extends keyof PrimaryLimits> = Record<Key, z.ZodType<number>>;
 
-const NODE_KEYS = [
+/** The keys of {@link NodeLimits}. */
+export const REPLICA_LIMIT_KEYS: readonly (keyof NodeLimits)[] = [
+  "keepLogBytes",
+  "maxLogBytes",
+  "holdInactiveMs",
+  "keepSnapshots",
+];
+
+/** The keys of {@link PrimaryLimits}. */
+export const PRIMARY_LIMIT_KEYS: readonly (keyof PrimaryLimits)[] = [
   "keepLogBytes",
   "keepLogMs",
   "maxLogBytes",
@@ -135,12 +147,8 @@ const NODE_KEYS = [
   "snapshotAfterBytes",
   "snapshotMaxAgeMs",
   "keepSnapshots",
-] as const satisfies readonly (keyof NodeLimits)[];
-
-/** The keys of {@link NodeLimits}. */
-export const REPLICA_LIMIT_KEYS: readonly (keyof NodeLimits)[] = NODE_KEYS;
-/** The keys of {@link PrimaryLimits}. */
-export const PRIMARY_LIMIT_KEYS: readonly (keyof PrimaryLimits)[] = [...NODE_KEYS, "walSoftLimitBytes"];
+  "walSoftLimitBytes",
+];
 
 /** As flags, variables and keys of a file. */
 export function limitSettings<Key extends keyof PrimaryLimits>(
@@ -202,7 +210,7 @@ export function limitConflicts(
       other: "keepLogBytes",
       relation: "less than",
       wayOut: (name) =>
-        `Raise ${name("maxLogBytes")} (none: no limit), or lower ${name("keepLogBytes")} to ` +
+        `Raise ${name("maxLogBytes")} (0: no limit), or lower ${name("keepLogBytes")} to ` +
         `${formatAmount(maxLogBytes, "bytes")} or less.`,
     });
   }
@@ -219,17 +227,24 @@ export function limitConflicts(
   return conflicts;
 }
 
-/** For `.superRefine()` of a schema that has limits. What is wrong with two of them, each with its value, stands in the issue. */
+/** What an issue of {@link refuseConflicts} carries. */
+export interface ConflictParams {
+  readonly conflict: LimitConflict;
+  readonly limits: Readonly<Record<string, number | undefined>>;
+}
+
+/** For `.superRefine()` of a schema that has limits. */
 export function refuseConflicts(
   limits: Parameters<typeof limitConflicts>[0],
   context: z.RefinementCtx,
 ): void {
   for (const conflict of limitConflicts(limits)) {
+    const params: ConflictParams = { conflict, limits: { ...limits } };
     context.addIssue({
       code: "custom",
       path: [conflict.key],
       message: `${conflict.relation} ${conflict.other}`,
-      params: { conflict },
+      params: { ...params },
     });
   }
 }

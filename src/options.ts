@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
 import type { DriverName } from "../shared/sqlite/driver.ts";
+import { limitOptions, refuseConflicts } from "./node-limits.ts";
+import type { ConflictParams, LimitConflict, NodeLimits, PrimaryLimits } from "./node-limits.ts";
 
 /** Where to serve. */
 export interface ListenOptions {
@@ -31,6 +33,10 @@ export function readOptions<S extends z.ZodObject>(schema: S, options: unknown):
   const result = schema.safeParse(options);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
+  const { conflict, limits } = (
+    issue?.code === "custom" ? (issue.params ?? {}) : {}
+  ) as Partial<ConflictParams>;
+  if (conflict !== undefined && limits !== undefined) throw conflictError(conflict, limits);
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const path = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])];
   const value = path.reduce<unknown>(
@@ -41,5 +47,44 @@ export function readOptions<S extends z.ZodObject>(schema: S, options: unknown):
     "invalid_request",
     `option ${path.join(".") || "object"} is ${JSON.stringify(value) ?? String(value)}: ${issue?.message ?? "not usable"}`,
     { hint: `Options: ${Object.keys(schema.shape).join(", ")}.` },
+  );
+}
+
+/**
+ * The limits after a change of some of them, checked as a whole.
+ *
+ * @throws invalid_request naming the limit and its value; nothing has changed then
+ */
+export function changedLimits<Key extends keyof PrimaryLimits>(
+  keys: readonly Key[],
+  inForce: NodeLimits & Pick<PrimaryLimits, Key> & { readonly segmentSizeBytes?: number },
+  changes: unknown,
+): NodeLimits & Pick<PrimaryLimits, Key> {
+  const shape = limitOptions(keys, "primary");
+  const optional = Object.fromEntries(keys.map((key) => [key, z.unknown().optional()]));
+  const given = readOptions(z.strictObject(optional), changes);
+  const { segmentSizeBytes, ...limits } = inForce;
+  const all = { ...limits, ...withoutUndefined(given) };
+  const checked = z
+    .object({ ...shape, segmentSizeBytes: z.int().optional() })
+    .superRefine((value, context) =>
+      refuseConflicts(value as unknown as Parameters<typeof refuseConflicts>[0], context),
+    );
+  return readOptions(checked, { ...all, segmentSizeBytes }) as unknown as NodeLimits &
+    Pick<PrimaryLimits, Key>;
+}
+
+function withoutUndefined(object: object): object {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+}
+
+function conflictError(
+  { key, other, relation, wayOut }: LimitConflict,
+  limits: ConflictParams["limits"],
+): TailraceError {
+  return new TailraceError(
+    "invalid_request",
+    `option ${key} is ${limits[key]}: ${relation} ${other}, which is ${limits[other]}`,
+    { hint: wayOut((name) => name) },
   );
 }

@@ -12,7 +12,16 @@ import { TailraceError, fromErrorData } from "../shared/errors.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
-import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
+import {
+  PRIMARY_LIMIT_KEYS,
+  SEGMENT_MAX_BYTES,
+  SEGMENT_MIN_BYTES,
+  limitOptions,
+  limitsForEngine,
+  refuseConflicts,
+} from "./node-limits.ts";
+import type { PrimaryLimits } from "./node-limits.ts";
+import { changedLimits, driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
 import type { EngineStatus as Status } from "../shared/status.ts";
 import { OwnedConnection } from "./owned-connection.ts";
@@ -20,10 +29,11 @@ import { OwnedConnection } from "./owned-connection.ts";
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Cursor, Txid } from "../shared/units.ts";
+export type { NodeLimits, PrimaryLimits } from "./node-limits.ts";
 export type { ListenOptions } from "./options.ts";
 export type { EngineStatus as Status } from "../shared/status.ts";
 
-export interface PrimaryOptions {
+export interface PrimaryOptions extends Partial<PrimaryLimits> {
   /** The database. Created if it is missing; switched to WAL mode if it is in another. */
   readonly file: string;
   /** Where to serve replicas. Left out, nothing is served. */
@@ -34,10 +44,8 @@ export interface PrimaryOptions {
   readonly durability?: "commit" | "group" | "os";
   /** The SQLite library, by module name. The rest of the process must not use another one on this file. */
   readonly driver?: "node:sqlite" | "better-sqlite3";
-  /** Log bytes after which a segment is sealed and the next one begun. Default: 64 MiB. */
+  /** Log bytes after which a segment is sealed and the next one begun: 64 KiB to 1 GiB. Default: 64 MiB. */
   readonly segmentSizeBytes?: number;
-  /** SQLite WAL size from which Tailrace checkpoints. Default: 16 MiB. */
-  readonly walSoftLimitBytes?: number;
 }
 
 export interface PrimaryEvents {
@@ -76,46 +84,59 @@ export interface Primary<Database = DatabaseSync> extends EventEmitter<PrimaryEv
    * @throws closed; not_ready while a file that was replaced is waited for; whatever ended the capture
    */
   status(): Status;
+  /**
+   * Other limits from now on; what is left out stays as it is. All or nothing.
+   * @throws invalid_request naming the limit and its value; closed
+   */
+  configure(limits: Partial<PrimaryLimits>): Promise<void>;
   /** Ends the serving, closes `database`, checkpoints. The file stays an ordinary SQLite database. */
   close(): Promise<void>;
 }
 
-const schema = z.strictObject({
-  file: z.string().min(1),
-  listen: listenOption.optional(),
-  dataDir: z.string().min(1).optional(),
-  durability: durabilityOption.default("commit"),
-  driver: driverOption.default("node:sqlite"),
-  segmentSizeBytes: z
-    .int()
-    .min(65_536)
-    .max(0x4000_0000)
-    .default(64 * 1024 * 1024),
-  walSoftLimitBytes: z
-    .int()
-    .min(65_536)
-    .max(0x4000_0000)
-    .default(16 * 1024 * 1024),
-});
+const schema = z
+  .strictObject({
+    file: z.string().min(1),
+    listen: listenOption.optional(),
+    dataDir: z.string().min(1).optional(),
+    durability: durabilityOption.default("commit"),
+    driver: driverOption.default("node:sqlite"),
+    segmentSizeBytes: z
+      .int()
+      .min(SEGMENT_MIN_BYTES)
+      .max(SEGMENT_MAX_BYTES)
+      .default(64 * 1024 * 1024),
+    ...limitOptions(PRIMARY_LIMIT_KEYS, "primary"),
+  })
+  .superRefine(refuseConflicts);
 
 export function openPrimary(options: PrimaryOptions & { readonly driver?: "node:sqlite" }): Promise<Primary>;
 /** With better-sqlite3, say what its connections are: `openPrimary<Database>({ driver: "better-sqlite3", … })`. */
 export function openPrimary<Database = unknown>(options: PrimaryOptions): Promise<Primary<Database>>;
 export async function openPrimary(options: PrimaryOptions): Promise<Primary<unknown>> {
-  const { listen, driver, file, dataDir, ...limits } = readOptions(schema, options);
+  const { listen, driver, file, dataDir, durability, segmentSizeBytes, ...limits } = readOptions(
+    schema,
+    options,
+  );
   const node = await startNode({
     role: "primary",
     file,
     dataDir,
     driver,
     listen,
-    start: (paths) => startCapture({ ...limits, ...paths, driverName: driver }),
+    start: (paths) =>
+      startCapture({
+        ...paths,
+        driverName: driver,
+        durability,
+        segmentSizeBytes,
+        ...limitsForEngine(PRIMARY_LIMIT_KEYS, limits),
+      }),
   });
   try {
-    const isLogged = limits.durability !== "os";
+    const isLogged = durability !== "os";
     const connection = new OwnedConnection(node.driver, node.file, { isLogged });
     node.opened.defer(() => connection.close());
-    return new OpenPrimary(node, connection);
+    return new OpenPrimary(node, connection, { ...limits, segmentSizeBytes });
   } catch (error) {
     await node.opened.disposeAsync();
     throw error;
@@ -128,9 +149,15 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
   private readonly capture: CaptureThread;
   private readonly connection: OwnedConnection;
   private readonly opened: AsyncDisposableStack;
+  private limits: PrimaryLimits & { readonly segmentSizeBytes: number };
 
-  constructor({ file, address, engine, opened, failed }: Node<CaptureThread>, connection: OwnedConnection) {
+  constructor(
+    { file, address, engine, opened, failed }: Node<CaptureThread>,
+    connection: OwnedConnection,
+    limits: PrimaryLimits & { readonly segmentSizeBytes: number },
+  ) {
     super();
+    this.limits = limits;
     this.file = file;
     this.address = address;
     this.capture = engine;
@@ -158,6 +185,12 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
 
   status(): Status {
     return this.capture.status();
+  }
+
+  async configure(changes: Partial<PrimaryLimits>): Promise<void> {
+    const limits = changedLimits(PRIMARY_LIMIT_KEYS, this.limits, changes);
+    await this.capture.configure(limitsForEngine(PRIMARY_LIMIT_KEYS, limits));
+    this.limits = { ...this.limits, ...limits };
   }
 
   close(): Promise<void> {

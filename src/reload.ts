@@ -70,7 +70,7 @@ export class Reloader<Settings extends NodeSettings> {
     this.isAsked = true;
     if (this.apply === undefined || this.isAtWork) return;
     this.isAtWork = true;
-    void this.work(this.apply).finally(() => (this.isAtWork = false));
+    void this.work(this.apply);
   }
 
   private async work(apply: (settings: Settings) => Promise<void>): Promise<void> {
@@ -88,6 +88,7 @@ export class Reloader<Settings extends NodeSettings> {
         });
       }
     }
+    this.isAtWork = false;
   }
 
   private async reload(apply: (settings: Settings) => Promise<void>): Promise<void> {

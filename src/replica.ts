@@ -15,7 +15,9 @@ import { claimFile } from "./driver-registry.ts";
 import { EarlyEvents } from "./early-events.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
-import { driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
+import { REPLICA_LIMIT_KEYS, limitOptions, limitsForEngine, refuseConflicts } from "./node-limits.ts";
+import type { NodeLimits } from "./node-limits.ts";
+import { changedLimits, driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
 import type { EngineStatus as Status } from "../shared/status.ts";
 import { openUserConnection } from "./user-connection.ts";
@@ -23,10 +25,11 @@ import { openUserConnection } from "./user-connection.ts";
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Txid } from "../shared/units.ts";
+export type { NodeLimits } from "./node-limits.ts";
 export type { ListenOptions } from "./options.ts";
 export type { EngineStatus as Status } from "../shared/status.ts";
 
-export interface ReplicaOptions {
+export interface ReplicaOptions extends Partial<NodeLimits> {
   /** Base URL of the primary, or of another replica: `http://host:4800`. */
   readonly primary: string;
   /** The replica's database. Made if it is missing; a database that no replica made is never overwritten. */
@@ -93,31 +96,41 @@ export interface Replica<Database = DatabaseSync> extends EventEmitter<ReplicaEv
    * @throws closed
    */
   status(): Status;
+  /**
+   * Other limits from now on, of what is kept for those who ask this replica; what is left out stays as it is. All or
+   * nothing.
+   * @throws invalid_request naming the limit and its value; closed
+   */
+  configure(limits: Partial<NodeLimits>): Promise<void>;
   /** Ends following and serving, closes `database`. The file stays an ordinary SQLite database. */
   close(): Promise<void>;
 }
 
-const schema = z.strictObject({
-  primary: z.url({ protocol: /^https?$/, error: "not an http URL" }),
-  file: z.string().min(1),
-  listen: listenOption.optional(),
-  dataDir: z.string().min(1).optional(),
-  durability: durabilityOption.default("commit"),
-  driver: driverOption.default("node:sqlite"),
-  id: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/)
-    .optional(),
-  onForeignWrite: z.enum(["stop", "resync"]).default("stop"),
-  signal: z.instanceof(AbortSignal).optional(),
-});
+const schema = z
+  .strictObject({
+    primary: z.url({ protocol: /^https?$/, error: "not an http URL" }),
+    file: z.string().min(1),
+    listen: listenOption.optional(),
+    dataDir: z.string().min(1).optional(),
+    durability: durabilityOption.default("commit"),
+    driver: driverOption.default("node:sqlite"),
+    id: z
+      .string()
+      .regex(/^[\w.-]{1,64}$/)
+      .optional(),
+    onForeignWrite: z.enum(["stop", "resync"]).default("stop"),
+    signal: z.instanceof(AbortSignal).optional(),
+    ...limitOptions(REPLICA_LIMIT_KEYS, "replica"),
+  })
+  .superRefine(refuseConflicts);
 
 /** Resolves once the file exists and can be read; it may then still be catching up ({@link Replica.sync}). */
 export function openReplica(options: ReplicaOptions & { readonly driver?: "node:sqlite" }): Promise<Replica>;
 /** With better-sqlite3, say what its connections are: `openReplica<Database>({ driver: "better-sqlite3", … })`. */
 export function openReplica<Database = unknown>(options: ReplicaOptions): Promise<Replica<Database>>;
 export async function openReplica(options: ReplicaOptions): Promise<Replica<unknown>> {
-  const { listen, driver, file, dataDir, id, signal, ...follow } = readOptions(schema, options);
+  const { listen, driver, file, dataDir, id, signal, primary, durability, onForeignWrite, ...limits } =
+    readOptions(schema, options);
   const early = new EarlyEvents();
   let replica: OpenReplica | undefined;
   const node = await startNode({
@@ -128,9 +141,12 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
     listen,
     start: async (paths) => {
       const following = await startFollowing({
-        ...follow,
         ...paths,
+        primary,
+        durability,
+        onForeignWrite,
         driverName: driver,
+        ...limitsForEngine(REPLICA_LIMIT_KEYS, limits),
         ...(id === undefined ? {} : { replicaId: id }),
       });
       following.on("applied", (event) => early.deliver(() => replica?.emit("applied", event)));
@@ -141,7 +157,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
   });
   try {
     await unlessAborted(node.engine.ready, signal);
-    replica = new OpenReplica(node);
+    replica = new OpenReplica(node, limits);
     void node.failed.then((error) => early.deliver(() => replica?.emit("failed", error)));
     early.release();
     return replica;
@@ -160,9 +176,11 @@ class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown
   private readonly driver: Driver;
   private readonly opened: AsyncDisposableStack;
   private connection: Connection;
+  private limits: NodeLimits;
 
-  constructor({ file, address, engine, driver, opened }: Node<FollowThread>) {
+  constructor({ file, address, engine, driver, opened }: Node<FollowThread>, limits: NodeLimits) {
     super();
+    this.limits = limits;
     this.file = file;
     this.address = address;
     this.following = engine;
@@ -205,6 +223,12 @@ class OpenReplica extends EventEmitter<ReplicaEvents> implements Replica<unknown
 
   status(): Status {
     return this.following.status();
+  }
+
+  async configure(changes: Partial<NodeLimits>): Promise<void> {
+    const limits = changedLimits(REPLICA_LIMIT_KEYS, this.limits, changes);
+    await this.following.configure(limitsForEngine(REPLICA_LIMIT_KEYS, limits));
+    this.limits = limits;
   }
 
   close(): Promise<void> {

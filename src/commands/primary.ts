@@ -19,7 +19,7 @@ export const primaryCommand: Command<PrimarySettings> = {
 
 async function run(
   call: Call<PrimarySettings>,
-  { log, untilStopped }: Serving<PrimarySettings>,
+  { log, untilStopped, onReload }: Serving<PrimarySettings>,
 ): Promise<number> {
   const { settings } = call;
   const { driver, durability, deadlineMs, segmentSizeBytes } = settings;
@@ -41,19 +41,8 @@ async function run(
   });
   await using _ = node.opened;
   const { engine, file, dataDir, address } = node;
-  engine.on("message", (text) => log.notice({ level: "info", name: "message", text, fields: {} }));
-  engine.on("trouble", (error) => {
-    log.notice(
-      error === null
-        ? { level: "info", name: "capture_recovered", text: "well again", fields: {} }
-        : {
-            level: "warn",
-            name: "capture_trouble",
-            text: `retrying after ${error.code}: ${error.message}`,
-            fields: { code: error.code, message: error.message, hint: error.hint ?? null },
-          },
-    );
-  });
+  engine.on("notice", (notice) => log.notice(notice));
+  onReload((next) => engine.configure(limitsForEngine(PRIMARY_LIMIT_KEYS, next)));
   log.step(
     "serving",
     { role: "primary", file, url: address ?? null, dataDir, durability, driver },

@@ -28,7 +28,7 @@ export const replicaCommand: Command<ReplicaSettings> = {
 
 async function run(
   call: Call<ReplicaSettings>,
-  { log, stop, untilStopped }: Serving<ReplicaSettings>,
+  { log, stop, untilStopped, onReload }: Serving<ReplicaSettings>,
 ): Promise<number> {
   const { settings } = call;
   const primary = parseNodeUrl(operand(call, 0));
@@ -53,7 +53,8 @@ async function run(
   });
   await using _ = node.opened;
   const { engine, file, dataDir, address } = node;
-  engine.on("message", (text) => log.notice({ level: "info", name: "message", text, fields: {} }));
+  engine.on("notice", (notice) => log.notice(notice));
+  onReload((next) => engine.configure(limitsForEngine(REPLICA_LIMIT_KEYS, next)));
   const source = withoutCredentials(primary);
   log.step(
     "serving",
