@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
-import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { NodeHead } from "../shared/serve/engine.ts";
 import { hex64 } from "../shared/units.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import { isReplaced } from "./attached-database.ts";
@@ -10,6 +10,7 @@ import { SLICE_BYTES } from "./capture.ts";
 import type { Capture } from "./capture.ts";
 import type { CheckpointCycle } from "./checkpoint-cycle.ts";
 import { CommitWatch } from "./commit-watch.ts";
+import type { Retention } from "./retention.ts";
 import type { Snapshots } from "./snapshots.ts";
 
 /** How often checkpoint, retention and the file's identity are looked at. */
@@ -25,7 +26,10 @@ export interface CaptureLoopOptions {
   readonly capture: Capture;
   readonly cycle: CheckpointCycle;
   readonly snapshots: Snapshots;
+  readonly retention: Retention;
   readonly isGrouping: boolean;
+  /** Unix ms. */
+  readonly clock: () => number;
   /** Something new is durable. */
   readonly onHead: (head: NodeHead) => void;
   /** An error that is being retried; null when it has passed. */
@@ -52,6 +56,7 @@ export class CaptureLoop {
   private needsRecovery = false;
   private errorPauseMs = ERROR_PAUSE_MS;
   private lastError: ErrorData | null = null;
+  private sinceMs: number | null = null;
 
   constructor(options: CaptureLoopOptions) {
     this.options = options;
@@ -62,6 +67,11 @@ export class CaptureLoop {
   /** The error that is being retried. */
   get trouble(): ErrorData | null {
     return this.lastError;
+  }
+
+  /** Since when, Unix ms. */
+  get troubleSinceMs(): number | null {
+    return this.sinceMs;
   }
 
   get head(): NodeHead {
@@ -105,10 +115,6 @@ export class CaptureLoop {
     });
     const { log } = this.options.capture;
     return { txid: log.headTxid, cursor: log.durableEnd };
-  }
-
-  snapshot(): Promise<SnapshotInfo> {
-    return this.options.snapshots.take();
   }
 
   /** Ends {@link run} after what is committed has been captured. */
@@ -158,13 +164,14 @@ export class CaptureLoop {
 
   /** Makes what is captured durable and tells of it; in mode `group`, only so often unless somebody waits. */
   private show(isUrgent: boolean): void {
-    const { capture, isGrouping, onHead } = this.options;
+    const { capture, retention, isGrouping, onHead } = this.options;
     if (capture.log.headTxid === this.shownTxid) return;
     const now = performance.now();
     if (isGrouping && !isUrgent && now - this.lastSyncMs < GROUP_MS) return;
     capture.sync();
     this.lastSyncMs = now;
     this.shownTxid = capture.log.headTxid;
+    retention.headChanged();
     onHead(this.head);
   }
 
@@ -174,11 +181,28 @@ export class CaptureLoop {
   }
 
   private upkeep(): void {
-    const { cycle, snapshots } = this.options;
+    const { cycle, snapshots, retention } = this.options;
     this.nextUpkeepMs = performance.now() + UPKEEP_MS;
     cycle.startIfDue((error) => this.troubled(error));
-    snapshots.pruneIfDue();
-    if (snapshots.isDue()) snapshots.take().catch((error: unknown) => this.troubled(error));
+    this.keep();
+    if (retention.needsCheckpoint) cycle.markIfIdle((error) => this.troubled(error));
+    const pressure = {
+      logBytes: retention.sizeBytes,
+      keepLogBytes: retention.limits.keepBytes,
+      isHoldingLog: retention.needsSnapshot,
+    };
+    if (snapshots.isDue(pressure)) snapshots.take().catch((error: unknown) => this.troubled(error));
+  }
+
+  /** Lets go of what nobody needs. What goes wrong there stops no capture: it is tried again. */
+  private keep(): void {
+    const { snapshots, retention } = this.options;
+    try {
+      snapshots.prune();
+      retention.upkeepIfDue();
+    } catch (error) {
+      this.troubled(error);
+    }
   }
 
   /** Goes back to the last whole record and waits, where that can help. @throws the error where it cannot */
@@ -187,6 +211,8 @@ export class CaptureLoop {
     if (!failure.retryable || this.isClosing) throw failure;
     this.troubled(failure);
     this.needsRecovery = true;
+    // On a full disk this is what makes room.
+    this.keep();
     // The pin stays: what is not captured stays in the WAL.
     await setTimeout(this.errorPauseMs);
     this.errorPauseMs = Math.min(2 * this.errorPauseMs, MAX_ERROR_PAUSE_MS);
@@ -194,6 +220,7 @@ export class CaptureLoop {
 
   private troubled(error: unknown): void {
     this.lastError = toErrorData(error);
+    this.sinceMs ??= this.options.clock();
     this.options.onTrouble(this.lastError);
   }
 
@@ -201,6 +228,7 @@ export class CaptureLoop {
     this.errorPauseMs = ERROR_PAUSE_MS;
     if (this.lastError === null) return;
     this.lastError = null;
+    this.sinceMs = null;
     this.options.onTrouble(null);
   }
 }

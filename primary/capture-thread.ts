@@ -4,20 +4,23 @@ import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.
 import type { ErrorData } from "../shared/errors.ts";
 import { BlockingQuestion } from "../shared/blocking-question.ts";
 import { RpcClient } from "../shared/rpc.ts";
-import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
-import type { EngineStatus } from "../shared/status.ts";
+import type { Notice } from "../shared/notice.ts";
+import type { CheckpointOutcome, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { PrimaryEngineStatus, ReplicaStatus } from "../shared/status.ts";
 import { workerUrl } from "../shared/threads.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
-import type { CaptureOptions } from "./capture-options.ts";
+import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 import type { CaptureEvents, CaptureMethods, ServePortMessage } from "./capture-worker.ts";
 
-export type { CaptureOptions } from "./capture-options.ts";
+export type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 
 /** What a capture tells whoever started it. */
 export interface CaptureThreadEvents {
   /** Something new is durable in the log. */
   head: NodeHead;
-  /** A sentence for the user: created, switched to WAL mode, a new log begins … */
+  /** Something that an operator should know. */
+  notice: Notice;
+  /** The text of each notice but the most detailed, and but those of trouble, which `trouble` tells. */
   message: string;
   /** An error that is being retried; null when it has passed. */
   trouble: ErrorData | null;
@@ -40,7 +43,7 @@ export class CaptureThread {
   /** A question after durability that has not been sent yet. */
   private asking: Promise<{ txid: Txid; cursor: Cursor }> | undefined;
   /** There from the moment that the capture has started. */
-  private question: BlockingQuestion<EngineStatus> | undefined;
+  private question: BlockingQuestion<PrimaryEngineStatus> | undefined;
   private closing: Promise<void> | undefined;
 
   /** Starts the thread, and waits until the log and the database are at one state. @throws anything wrong with either */
@@ -65,7 +68,11 @@ export class CaptureThread {
     });
     this.calls = new RpcClient(this.worker);
     this.calls.on("head", (head) => this.tell("head", head));
-    this.calls.on("message", (text) => this.tell("message", text));
+    this.calls.on("notice", (notice) => {
+      this.tell("notice", notice);
+      const isTrouble = notice.name === "capture_trouble" || notice.name === "capture_recovered";
+      if (notice.level !== "debug" && !isTrouble) this.tell("message", notice.text);
+    });
     this.calls.on("trouble", (error) => this.tell("trouble", error));
     this.calls.on("failed", (error) => this.tell("failed", fromErrorData(error)));
     const gone = (error: TailraceError): void => {
@@ -109,7 +116,7 @@ export class CaptureThread {
    *
    * @throws closed, not_ready while a replaced file is waited for, and whatever has ended the capture
    */
-  status(): EngineStatus {
+  status(): PrimaryEngineStatus {
     return this.question!.ask();
   }
 
@@ -119,8 +126,18 @@ export class CaptureThread {
   }
 
   /** Copies the SQLite WAL into the database file, as far as readers permit. */
-  checkpoint(): Promise<{ isComplete: boolean }> {
+  checkpoint(): Promise<CheckpointOutcome> {
     return this.calls.call("checkpoint");
+  }
+
+  /** Lets go of a replica: no log is held for it any more. @throws replica_unknown */
+  forget(id: string): Promise<ReplicaStatus> {
+    return this.calls.call("forget", id);
+  }
+
+  /** Other limits from now on; those that are not given stay as they are. */
+  configure(limits: Partial<CaptureLimits>): Promise<void> {
+    return this.calls.call("configure", limits);
   }
 
   /** Connects a serving thread: its calls are answered, and it hears of each new head, the present one at once. */

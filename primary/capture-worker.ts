@@ -4,31 +4,36 @@ import { TailraceError, asTailraceError, assert, toErrorData } from "../shared/e
 import type { ErrorData } from "../shared/errors.ts";
 import { answerQuestion } from "../shared/blocking-question.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
+import type { Notice } from "../shared/notice.ts";
 import type {
+  CheckpointOutcome,
   EngineEvents,
   EngineMethods,
   NodeHead,
   SnapshotInfo,
 } from "../shared/serve/engine.ts";
-import type { EngineStatus } from "../shared/status.ts";
+import type { PrimaryEngineStatus, ReplicaStatus } from "../shared/status.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
-import type { CaptureOptions } from "./capture-options.ts";
+import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 import { PrimaryEngine } from "./primary-engine.ts";
 
 /** What this thread answers. `start` first, `close` last. */
 export type CaptureMethods = {
   start: () => Promise<void>;
   durable: () => Promise<{ txid: Txid; cursor: Cursor }>;
-  status: () => EngineStatus;
+  status: () => PrimaryEngineStatus;
   snapshot: () => Promise<SnapshotInfo>;
-  checkpoint: () => Promise<{ isComplete: boolean }>;
+  checkpoint: () => Promise<CheckpointOutcome>;
+  /** @throws replica_unknown */
+  forget: (id: string) => ReplicaStatus;
+  /** What is not given stays as it is. */
+  configure: (limits: Partial<CaptureLimits>) => void;
   close: () => Promise<void>;
 };
 
 export type CaptureEvents = {
   head: NodeHead;
-  /** A sentence for the user. */
-  message: string;
+  notice: Notice;
   /** An error that is being retried; null when it has passed. */
   trouble: ErrorData | null;
   /** The capture has ended by an error. */
@@ -70,8 +75,8 @@ const methods: CaptureMethods = {
         emit<CaptureEvents, "trouble">(port, "trouble", error);
       },
       onUnready: announceUnready,
-      say(text) {
-        emit<CaptureEvents, "message">(port, "message", text);
+      notify(notice) {
+        emit<CaptureEvents, "notice">(port, "notice", notice);
       },
     });
     ended = engine.run().catch((error: unknown) => {
@@ -84,6 +89,8 @@ const methods: CaptureMethods = {
   status: () => started().status(),
   snapshot: () => started().takeSnapshot(),
   checkpoint: () => started().checkpoint(),
+  forget: (id) => started().forget(id),
+  configure: (limits) => started().configure(limits),
   async close() {
     engine?.close();
     await ended;
@@ -98,12 +105,26 @@ port.on("message", (message: ServePortMessage | { readonly kind: "call" }) => {
 
 function connect(serve: MessagePort): void {
   const engineMethods: EngineMethods = {
-    status: () => started().status(),
+    status(report) {
+      engine?.report(report, serve);
+      return started().status();
+    },
+    report: (report) => engine?.report(report, serve),
     snapshot: () => started().latestSnapshot(),
+    takeSnapshot: () => started().takeSnapshot(),
+    checkpoint: () => started().checkpoint(),
+    forget: (id) => started().forget(id),
+    segments: () => started().segments(),
+    startVerification: () => started().startVerification(),
+    verification: () => started().verification(),
+    metrics: () => [],
   };
   answerCalls(serve, engineMethods);
   servePorts.add(serve);
-  serve.on("close", () => servePorts.delete(serve));
+  serve.on("close", () => {
+    servePorts.delete(serve);
+    engine?.forgetServer(serve);
+  });
   const head = engine?.head;
   if (head !== undefined) emit<EngineEvents, "head">(serve, "head", head);
   if (unready !== null) emit<EngineEvents, "unready">(serve, "unready", unready);

@@ -14,6 +14,8 @@ import type { Capture, CaptureProgress } from "./capture.ts";
 const PASSES = 3;
 /** If more than this has come during a copy, more will come during the next one: chasing it is in vain. */
 const CHASE_BYTES: number = 2 << 20;
+/** How often a checkpoint is tried because the log is held for want of one. */
+const MARK_RETRY_MS = 1_000;
 /** How often it is written down that a checkpoint is on disk: it costs three fsyncs, and spares a restart some replay. */
 const MARK_INTERVAL_MS = 30_000;
 /** For how long the write lock is sought. */
@@ -45,7 +47,8 @@ interface CopiedState {
  */
 export class CheckpointCycle {
   private readonly capture: Capture;
-  private readonly softLimitBytes: number;
+  /** May change at any time. */
+  softLimitBytes: number;
   private readonly checkpointer: BackgroundCheckpointer;
   private copying: Promise<boolean> | undefined;
   private holding: Promise<boolean> | undefined;
@@ -56,6 +59,7 @@ export class CheckpointCycle {
   private lastTryMs = Number.NEGATIVE_INFINITY;
   private lastVainHoldMs = Number.NEGATIVE_INFINITY;
   private lastMarkMs: number = performance.now();
+  private lastMarkTryMs = Number.NEGATIVE_INFINITY;
   private lastCommitMs: number = performance.now();
   private completed = 0;
   /** Somebody's reader kept the last tries from copying anything. */
@@ -154,6 +158,14 @@ export class CheckpointCycle {
   runAndMark(): Promise<boolean> {
     this.lastMarkMs = Number.NEGATIVE_INFINITY;
     return this.run();
+  }
+
+  /** The same in the background, where recovery holds more of the log than it should. Its failure is passed on. */
+  markIfIdle(onFailure: (error: unknown) => void): void {
+    const isIdle = this.copying === undefined && this.holding === undefined;
+    if (!isIdle || performance.now() - this.lastMarkTryMs < MARK_RETRY_MS) return;
+    this.lastMarkTryMs = performance.now();
+    this.runAndMark().catch(onFailure);
   }
 
   /** A last cycle, and the end. Makes the next start a quick one. */

@@ -2,27 +2,37 @@ import { statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
-import { formatCursor } from "../shared/format/cursor.ts";
-import type { NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
-import type { EngineStatus } from "../shared/status.ts";
+import { message } from "../shared/notice.ts";
+import type { Notice } from "../shared/notice.ts";
+import { RecentErrors, recentError } from "../shared/recent-errors.ts";
+import type { CheckpointOutcome, NodeHead, ServeReport, SnapshotInfo } from "../shared/serve/engine.ts";
+import type {
+  PrimaryEngineStatus,
+  ReplicaStatus,
+  SegmentStatus,
+  VerificationStatus,
+} from "../shared/status.ts";
 import { SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
-import { SNAPSHOT_MIN_LOG_BYTES } from "../shared/plan/retention.ts";
 import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { inspectDatabaseFile } from "../shared/storage/database-file.ts";
 import { assertSupportedFileSystem } from "../shared/storage/file-system.ts";
-import { hex64 } from "../shared/units.ts";
+import { DiskGauge } from "../shared/storage/disk-space.ts";
+import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
+import { Verification } from "../shared/verification/verification.ts";
 import { dirname, resolve } from "node:path";
 import { attachDatabase } from "./attached-database.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
 import { CaptureLoop } from "./capture-loop.ts";
-import { KEEP_LOG_BYTES, SEGMENT_SIZE_BYTES, WAL_SOFT_LIMIT_BYTES } from "./capture-options.ts";
-import type { CaptureOptions } from "./capture-options.ts";
+import { DEFAULT_CAPTURE_LIMITS, SEGMENT_SIZE_BYTES, limitsOf } from "./capture-options.ts";
+import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 import { Capture } from "./capture.ts";
 import { leaveCleanClose } from "./clean-close.ts";
 import { CheckpointCycle } from "./checkpoint-cycle.ts";
+import { primaryStatus } from "./primary-status.ts";
+import { Retention, retainedLog, retentionLimits } from "./retention.ts";
 import { Snapshots } from "./snapshots.ts";
 
 /** A new file counts as complete when it has not changed for this long. */
@@ -33,8 +43,7 @@ export interface EngineListeners {
   readonly onTrouble: (error: ErrorData | null) => void;
   /** The log cannot be served for a while; null when it can again. */
   readonly onUnready: (error: ErrorData | null) => void;
-  /** A sentence for the user. */
-  readonly say: (text: string) => void;
+  readonly notify: (notice: Notice) => void;
 }
 
 /** What is running for one database file. */
@@ -43,6 +52,8 @@ interface Running {
   readonly capture: Capture;
   readonly cycle: CheckpointCycle;
   readonly snapshots: Snapshots;
+  readonly retention: Retention;
+  readonly verification: Verification;
   readonly loop: CaptureLoop;
 }
 
@@ -52,6 +63,15 @@ export class PrimaryEngine {
   private readonly listeners: EngineListeners;
   private readonly driver: Driver;
   private readonly folder: DataFolder;
+  /** Outlives the database file, as replicas do. */
+  private readonly tracker: ReplicaTracker;
+  private readonly disk: DiskGauge;
+  private readonly errors = new RecentErrors();
+  /** What each serving thread says is being downloaded. */
+  private readonly heldGenerations = new Map<object, readonly number[]>();
+  private limits: CaptureLimits;
+  /** The trouble that was told of last. */
+  private toldTrouble = "";
   private running: Running | undefined;
   /** What ended it. */
   private failure: TailraceError | undefined;
@@ -63,14 +83,16 @@ export class PrimaryEngine {
     inspectDatabaseFile(options.file);
     assertSupportedFileSystem(dirname(resolve(options.file)));
     const folder = DataFolder.open(options.dataDir, driver);
-    const engine = new PrimaryEngine(options, listeners, driver, folder);
     try {
+      const { notify } = listeners;
+      const tracker = ReplicaTracker.open({ file: folder.replicasFile, clock: Date.now, notify });
+      const engine = new PrimaryEngine(options, listeners, driver, folder, tracker);
       engine.running = await engine.attach(false);
+      return engine;
     } catch (error) {
       folder.close();
       throw error;
     }
-    return engine;
   }
 
   private constructor(
@@ -78,8 +100,12 @@ export class PrimaryEngine {
     listeners: EngineListeners,
     driver: Driver,
     folder: DataFolder,
+    tracker: ReplicaTracker,
   ) {
     this.options = options;
+    this.tracker = tracker;
+    this.disk = new DiskGauge(folder.path, Date.now);
+    this.limits = limitsOf(options, DEFAULT_CAPTURE_LIMITS);
     this.listeners = listeners;
     this.driver = driver;
     this.folder = folder;
@@ -93,7 +119,7 @@ export class PrimaryEngine {
       const end = await running.loop.run().catch((error: unknown) => this.fail(running, error));
       await this.detach(running, end === "closed");
       if (end === "closed") return;
-      this.listeners.say(`${this.options.file} was replaced by another file`);
+      this.listeners.notify(message(`${this.options.file} was replaced by another file`));
       this.running = undefined;
       this.listeners.onUnready(toErrorData(this.replaced()));
       this.running = await this.attachWhenSettled();
@@ -110,7 +136,20 @@ export class PrimaryEngine {
     return this.now().loop.durable();
   }
 
-  /** The newest snapshot, made when there is none. */
+  /** What a serving thread has seen. */
+  report({ sightings, heldGenerations }: ServeReport, from: object): void {
+    this.heldGenerations.set(from, heldGenerations);
+    this.running?.snapshots.hold(this.held());
+    this.running?.retention.report(sightings);
+  }
+
+  /** The serving thread has gone. */
+  forgetServer(from: object): void {
+    this.heldGenerations.delete(from);
+    this.running?.snapshots.hold(this.held());
+  }
+
+  /** For a newcomer. */
   async latestSnapshot(): Promise<SnapshotInfo> {
     return await this.now().snapshots.latest();
   }
@@ -121,48 +160,52 @@ export class PrimaryEngine {
   }
 
   /** Copies the SQLite WAL into the database file. */
-  async checkpoint(): Promise<{ readonly isComplete: boolean }> {
-    return { isComplete: await this.now().cycle.runAndMark() };
+  async checkpoint(): Promise<CheckpointOutcome> {
+    const { cycle, capture } = this.now();
+    const isComplete = await cycle.runAndMark();
+    const { publishedFrames, backfilledFrames } = capture.wal();
+    return { isComplete, walFrames: publishedFrames, copiedFrames: backfilledFrames };
   }
 
-  status(): EngineStatus {
-    const { capture, cycle, snapshots, loop, database } = this.now();
-    const { log, table, meta } = capture;
-    return {
-      role: "primary",
-      database: {
-        file: database.file,
-        pageSizeBytes: meta.pageSizeBytes,
-        pageCount: log.headPageCount,
-        checksum: hex64(log.headChecksum),
-      },
-      log: {
-        logId: meta.logId,
-        epoch: meta.epoch,
-        headTxid: log.headTxid,
-        headTimeMs: log.headCommitTimeMs,
-        start: formatCursor(log.start),
-        end: formatCursor(log.durableEnd),
-        durability: this.options.durability,
-      },
-      wal: {
-        ...capture.wal(),
-        mayRestart: capture.pin.mayRestart,
-        completedCheckpoints: cycle.completedCount,
-        heldWriters: cycle.holdCount,
-      },
-      checkpointedTxid: table.mark.txid,
-      differences: capture.differenceCount,
-      comparedPagesAtStart: capture.comparedPages,
-      snapshots: snapshots.list().map(({ generation, txid, createdMs, pageCount, pageSizeBytes }) => ({
-        generation,
-        txid,
-        createdMs,
-        sizeBytes: pageCount * pageSizeBytes,
-      })),
-      lastError: loop.trouble,
-      asOfMs: Date.now(),
-    };
+  /** @throws replica_unknown */
+  forget(id: string): ReplicaStatus {
+    return this.now().retention.forget(id);
+  }
+
+  segments(): SegmentStatus[] {
+    return this.now().retention.segments();
+  }
+
+  startVerification(): VerificationStatus {
+    return this.now().verification.start();
+  }
+
+  verification(): VerificationStatus {
+    return this.now().verification.status();
+  }
+
+  /** Other limits from now on; those that are not given stay. */
+  configure(limits: Partial<CaptureLimits>): void {
+    this.limits = limitsOf(limits, this.limits);
+    const { running } = this;
+    if (running === undefined) return;
+    running.cycle.softLimitBytes = this.limits.walSoftLimitBytes;
+    running.snapshots.policy = this.limits;
+    running.retention.limits = retentionLimits(this.limits);
+  }
+
+  status(): PrimaryEngineStatus {
+    const { tracker, disk, errors, limits } = this;
+    const { durability } = this.options;
+    return primaryStatus({
+      ...this.now(),
+      tracker,
+      disk,
+      errors,
+      limits,
+      durability,
+      nowMs: Date.now(),
+    });
   }
 
   /** Captures what is committed, and lets {@link run} end. */
@@ -175,8 +218,9 @@ export class PrimaryEngine {
   private async fail(running: Running, error: unknown): Promise<never> {
     this.failure = asTailraceError(error);
     this.running = undefined;
+    this.noteError(toErrorData(this.failure));
     await this.detach(running, false).catch(() => {});
-    this.folder.close();
+    this.release();
     throw this.failure;
   }
 
@@ -193,15 +237,15 @@ export class PrimaryEngine {
   }
 
   private async attach(isNewDatabase: boolean): Promise<Running> {
-    const { options, listeners, driver, folder } = this;
+    const { options, listeners, driver, folder, limits, tracker } = this;
     const { file, durability, segmentSizeBytes = SEGMENT_SIZE_BYTES } = options;
-    const { walSoftLimitBytes = WAL_SOFT_LIMIT_BYTES, keepLogBytes = KEEP_LOG_BYTES } = options;
-    const { snapshotAfterBytes = SNAPSHOT_MIN_LOG_BYTES } = options;
+    const { notify, onHead } = listeners;
+    const say = (text: string): void => notify(message(text));
     const clock = Date.now;
     const database = openDatabase(driver, file);
     let capture: Capture | undefined;
     try {
-      if (database.change !== undefined) listeners.say(`${file} ${database.change}`);
+      if (database.change !== undefined) say(`${file} ${database.change}`);
       const store = SnapshotStore.open(folder.snapshotsFolder);
       capture = await Capture.open({
         database,
@@ -210,21 +254,43 @@ export class PrimaryEngine {
         durability: durability === "os" ? "os" : "group",
         segmentSizeBytes,
         clock,
-        say: listeners.say,
+        say,
         isNewDatabase,
+        snapshots: store,
       });
-      const cycle = new CheckpointCycle(capture, walSoftLimitBytes);
-      const limits = { keepLogBytes, snapshotAfterBytes };
-      const snapshots = new Snapshots({ capture, folder, store, limits, clock });
+      const cycle = new CheckpointCycle(capture, limits.walSoftLimitBytes);
+      const snapshots: Snapshots = new Snapshots({
+        capture,
+        store,
+        clock,
+        notify,
+        policy: limits,
+        logBytesAfter: (cursor) => retention.bytesAfter(cursor),
+      });
+      snapshots.hold(this.held());
+      const opened = capture;
+      const retention = new Retention({
+        tracker,
+        clock,
+        notify,
+        limits: retentionLimits(limits),
+        log: retainedLog(capture),
+        folder: folder.logFolder,
+        snapshots: () => snapshots.needed(),
+        recovery: () => opened.table.mark.cursor,
+      });
       const loop = new CaptureLoop({
         capture,
         cycle,
         snapshots,
+        retention,
+        clock,
+        onHead,
         isGrouping: durability === "group",
-        onHead: listeners.onHead,
-        onTrouble: listeners.onTrouble,
+        onTrouble: (error) => this.troubled(error),
       });
-      return { database, capture, cycle, snapshots, loop };
+      const verification = verificationOf(capture, clock, (error) => this.noteError(toErrorData(error)));
+      return { database, capture, cycle, snapshots, retention, verification, loop };
     } catch (error) {
       capture?.close();
       database.connection.close();
@@ -232,7 +298,9 @@ export class PrimaryEngine {
     }
   }
 
-  private async detach({ database, capture, cycle, snapshots }: Running, isInPlace: boolean): Promise<void> {
+  private async detach(running: Running, isInPlace: boolean): Promise<void> {
+    const { database, capture, cycle, snapshots, verification } = running;
+    await verification.close();
     await snapshots.close();
     try {
       await (isInPlace ? cycle.finish() : cycle.close());
@@ -240,8 +308,32 @@ export class PrimaryEngine {
       capture.close();
     } finally {
       database.connection.close();
-      if (isInPlace) this.folder.close();
+      if (isInPlace) this.release();
     }
+  }
+
+  /** Lets go of the data folder. */
+  private release(): void {
+    this.tracker.close();
+    this.folder.close();
+  }
+
+  private held(): readonly number[] {
+    return [...this.heldGenerations.values()].flat();
+  }
+
+  private noteError(error: ErrorData): void {
+    this.errors.add(recentError(error, Date.now()));
+  }
+
+  /** Tells of each trouble once, however often it is retried, and of its end. */
+  private troubled(error: ErrorData | null): void {
+    this.listeners.onTrouble(error);
+    if (error !== null) this.noteError(error);
+    const told = error === null ? "" : `${error.code} ${error.message}`;
+    if (told === this.toldTrouble) return;
+    this.toldTrouble = told;
+    this.listeners.notify(error === null ? RECOVERED : troubleNotice(error));
   }
 
   /** @returns undefined when closed before there was a file to attach to */
@@ -254,15 +346,56 @@ export class PrimaryEngine {
           inspectDatabaseFile(this.options.file);
           return await this.attach(true);
         } catch (error) {
-          this.listeners.onTrouble(asTailraceError(error));
+          this.troubled(toErrorData(error));
         }
       }
       last = seen ?? "";
       await setTimeout(SETTLE_MS);
     }
-    this.folder.close();
+    this.release();
     return undefined;
   }
+}
+
+const RECOVERED: Notice = {
+  level: "info",
+  name: "capture_recovered",
+  text: "capture is well again",
+  fields: {},
+};
+
+function troubleNotice({ code, message: text, hint }: ErrorData): Notice {
+  return {
+    level: "warn",
+    name: "capture_trouble",
+    text: `retrying after ${code}: ${text}`,
+    fields: { code, message: text, hint: hint ?? null },
+  };
+}
+
+/** Reads every page again, of the very state that log and page table are at. */
+function verificationOf(
+  capture: Capture,
+  clock: () => number,
+  onError: (error: TailraceError) => void,
+): Verification {
+  return new Verification({
+    clock,
+    hashOf: (pageNumber) => capture.table.get(pageNumber),
+    open() {
+      const view = capture.openView();
+      if (view === undefined) {
+        throw new TailraceError("not_ready", "pages are being compared; they can be verified after that", {
+          retryable: true,
+        });
+      }
+      return { view, txid: capture.log.headTxid, databaseChecksum: capture.table.checksum };
+    },
+    onEnd({ state, txid }) {
+      if (state !== "different") return;
+      onError(new TailraceError("damaged", `pages on disk are not what the log says at transaction ${txid}`));
+    },
+  });
 }
 
 /** What changes with a file while it is being copied into place. */
@@ -276,18 +409,18 @@ function openDatabase(driver: Driver, file: string): AttachedDatabase {
     return attachDatabase(driver, file);
   } catch (cause) {
     const code = driver.resultCode(cause);
-    const message = `${file}: ${String(cause)}`;
+    const what = `${file}: ${String(cause)}`;
     if (code === SQLITE_NOTADB) {
-      throw new TailraceError("not_a_database", message, {
+      throw new TailraceError("not_a_database", what, {
         cause,
         hint: "An encrypted database looks the same; Tailrace needs a plain one.",
       });
     }
     if (code === SQLITE_CORRUPT) {
-      throw new TailraceError("database_corrupt", message, { cause, hint: "Restore it from a backup." });
+      throw new TailraceError("database_corrupt", what, { cause, hint: "Restore it from a backup." });
     }
     if (code === SQLITE_READONLY) {
-      throw new TailraceError("read_only", message, { cause, hint: "Give this user write access to it." });
+      throw new TailraceError("read_only", what, { cause, hint: "Give this user write access to it." });
     }
     throw cause;
   }

@@ -52,8 +52,8 @@ test("a log that outgrows its limits is cut, by a snapshot that nobody has asked
   const next = await fetch(`${url}/wal?segment=${segment}&offset=${offset}&max_bytes=1048576`);
   expect(next.status).toBe(200);
   expect(next.headers.get(HEADER.logId)).toBe((await database.status()).log.logId);
-  const { start } = (await database.status()).log as unknown as { start: string };
-  expect(start.startsWith("0000000000000001")).toBe(false);
+  const { start } = (await database.status()).log;
+  expect(start.segment).toBeGreaterThan(1);
   // Two generations are kept: the one that is served, and the one that somebody may be fetching.
   const kept = readdirSync(join(database.dataDir, "snapshots")).filter((name) => name.endsWith(".json"));
   expect(kept.length).toBeLessThanOrEqual(2);

@@ -1,62 +1,103 @@
-import { statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { TailraceError } from "../shared/errors.ts";
-import { listSegments, segmentPath } from "../shared/log/segment-files.ts";
-import { firstSegmentToKeep, isSnapshotDue } from "../shared/plan/retention.ts";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
+import { duration, size } from "../shared/human.ts";
+import type { Notice } from "../shared/notice.ts";
+import type { NeededSnapshot } from "../shared/plan/retention.ts";
+import { generationsToDelete, isOutgrown, snapshotDue } from "../shared/plan/snapshot-policy.ts";
+import type { SnapshotPolicy } from "../shared/plan/snapshot-policy.ts";
 import type { SnapshotInfo } from "../shared/serve/engine.ts";
+import type { SnapshotStatus } from "../shared/status.ts";
 import type { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import { takeSnapshot } from "../shared/snapshots/take-snapshot.ts";
-import type { DataFolder } from "../shared/storage/data-folder.ts";
 import type { Cursor } from "../shared/units.ts";
 import type { Capture } from "./capture.ts";
 
-/** The one being served, and the one that a replica may be fetching still. */
-const GENERATIONS_KEPT = 2;
 /** After a snapshot that failed: the next attempt would fill the disk again. */
 const RETRY_MS = 60_000;
 
-export interface RetentionLimits {
-  /** The log is not cut below this size. */
-  readonly keepLogBytes: number;
-  /** A snapshot is renewed after no less log than this. */
-  readonly snapshotAfterBytes: number;
-}
-
 export interface SnapshotsOptions {
   readonly capture: Capture;
-  readonly folder: DataFolder;
   readonly store: SnapshotStore;
-  readonly limits: RetentionLimits;
+  readonly policy: SnapshotPolicy;
+  /** Log bytes from a place to the end; null where that part is gone. */
+  readonly logBytesAfter: (cursor: Cursor) => number | null;
+  readonly notify: (notice: Notice) => void;
   /** Unix ms. */
   readonly clock: () => number;
 }
 
-/** Snapshots of the present log: made when asked for or due, and with them what of the log may go. */
+/** The log, as far as snapshots depend on it. */
+export interface LogPressure {
+  readonly logBytes: number;
+  readonly keepLogBytes: number;
+  /** The log is past its most, and the newest snapshot, or the lack of one, holds it there. */
+  readonly isHoldingLog: boolean;
+}
+
+/** Snapshots of the present log: made when asked for or due, deleted when nobody needs them. */
 export class Snapshots {
+  policy: SnapshotPolicy;
   private readonly options: SnapshotsOptions;
   private readonly store: SnapshotStore;
   private readonly stopping = new AbortController();
-  /** What the last pruning went by. */
-  private prunedAt = "";
+  /** Generations that are being downloaded: one for each download. */
+  private held: readonly number[] = [];
   private running: Promise<SnapshotInfo> | undefined;
+  private startedMs: number | null = null;
   private lastFailureMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SnapshotsOptions) {
     this.options = options;
     this.store = options.store;
+    this.policy = options.policy;
   }
 
-  get newest(): SnapshotInfo | undefined {
-    return this.store.newest(this.options.capture.meta.logId);
+  /** Since when one is being made, Unix ms. */
+  get sinceMs(): number | null {
+    return this.startedMs;
   }
 
-  list(): readonly SnapshotInfo[] {
-    return this.store.list();
+  /** Those of the present log, by which somebody may begin to follow it. */
+  needed(): readonly NeededSnapshot[] {
+    return this.ofThisLog().map(({ generation, cursor }) => ({ generation, cursor }));
   }
 
-  /** The newest snapshot, made now when there is none. @throws as {@link take} */
+  status(): SnapshotStatus[] {
+    const { logId } = this.options.capture.meta;
+    return this.store.list().map((snapshot) => ({
+      generation: snapshot.generation,
+      txid: snapshot.txid,
+      createdMs: snapshot.createdMs,
+      sizeBytes: snapshot.pageCount * snapshot.pageSizeBytes,
+      databaseChecksum: snapshot.databaseChecksum,
+      cursor: snapshot.cursor,
+      logBytesAfter: snapshot.logId === logId ? this.options.logBytesAfter(snapshot.cursor) : null,
+      downloads: this.held.filter((generation) => generation === snapshot.generation).length,
+    }));
+  }
+
+  /** These are being downloaded: they stay, and the log from them on, up to the most that it may have. */
+  hold(generations: readonly number[]): void {
+    this.held = generations;
+  }
+
+  /**
+   * For a newcomer: the newest, unless the log after it is longer than the database; then, or where there is none, a new
+   * one. Where that fails, the newest all the same if the log leads on from it.
+   *
+   * @throws as {@link take}
+   */
   async latest(): Promise<SnapshotInfo> {
-    return this.newest ?? (await this.take());
+    const newest = this.ofThisLog().at(-1);
+    if (newest === undefined) return await this.take();
+    const logBytesAfter = this.options.logBytesAfter(newest.cursor);
+    if (!isOutgrown({ logBytesAfter, databaseBytes: this.databaseBytes })) return newest;
+    try {
+      return await this.take();
+    } catch (error) {
+      if (logBytesAfter === null) throw error;
+      return newest;
+    }
   }
 
   /**
@@ -67,46 +108,36 @@ export class Snapshots {
   take(): Promise<SnapshotInfo> {
     this.running ??= this.make().finally(() => {
       this.running = undefined;
+      this.startedMs = null;
     });
     return this.running;
   }
 
-  /** Whether the log since the newest snapshot has outgrown it. */
-  isDue(): boolean {
-    const { newest } = this;
-    const { capture, limits } = this.options;
+  /** Whether one is to be made unasked. */
+  isDue(pressure: LogPressure): boolean {
+    const { capture, logBytesAfter, clock } = this.options;
     if (this.running !== undefined || performance.now() - this.lastFailureMs < RETRY_MS) return false;
-    return isSnapshotDue({
-      logBytesSince: this.logBytesSince(newest?.cursor ?? capture.log.start),
-      databaseBytes: capture.log.headPageCount * capture.database.pageSizeBytes,
-      hasSnapshot: newest !== undefined,
-      ...limits,
+    const newest = this.ofThisLog().at(-1);
+    const reason = snapshotDue({
+      ...pressure,
+      newest: newest && {
+        createdMs: newest.createdMs,
+        txid: newest.txid,
+        logBytesAfter: logBytesAfter(newest.cursor) ?? pressure.logBytes,
+      },
+      headTxid: capture.log.headTxid,
+      databaseBytes: this.databaseBytes,
+      policy: this.policy,
+      nowMs: clock(),
     });
+    return reason !== undefined;
   }
 
-  /** Prunes when something has changed that it goes by. */
-  pruneIfDue(): void {
-    const { log, table } = this.options.capture;
-    const now = [log.end.segment, table.mark.cursor.segment, this.newest?.generation].join(" ");
-    if (now !== this.prunedAt) this.prune();
-    this.prunedAt = now;
-  }
-
-  /** Lets go of segments and snapshots that nobody needs. */
+  /** Deletes what nobody needs. @throws storage_failed */
   prune(): void {
-    const { capture, folder, limits } = this.options;
-    const current = this.store.list().filter(({ logId }) => logId === capture.meta.logId);
-    const kept = new Set(current.slice(-GENERATIONS_KEPT));
-    for (const snapshot of this.store.list().slice(0, -1)) {
-      if (!kept.has(snapshot)) this.store.delete(snapshot.generation);
-    }
-    if (kept.size === 0) return;
-    const segments = listSegments(folder.logFolder).map((segment) => ({
-      segment,
-      sizeBytes: statSync(segmentPath(folder.logFolder, segment)).size,
-    }));
-    const needed = [...[...kept].map(({ cursor }) => cursor), capture.table.mark.cursor];
-    capture.log.dropBefore(firstSegmentToKeep({ segments, needed, keepBytes: limits.keepLogBytes }));
+    const { logId } = this.options.capture.meta;
+    const generations = generationsToDelete(this.store.list(), logId, this.policy, this.held);
+    for (const generation of generations) this.store.delete(generation);
   }
 
   /** Stops a snapshot that is being made. */
@@ -115,7 +146,36 @@ export class Snapshots {
     await this.running?.catch(() => {});
   }
 
+  private get databaseBytes(): number {
+    const { log, database } = this.options.capture;
+    return log.headPageCount * database.pageSizeBytes;
+  }
+
+  private ofThisLog(): readonly SnapshotInfo[] {
+    const { logId } = this.options.capture.meta;
+    return this.store.list().filter((snapshot) => snapshot.logId === logId);
+  }
+
   private async make(): Promise<SnapshotInfo> {
+    const { clock, capture } = this.options;
+    const begunMs = performance.now();
+    this.startedMs = clock();
+    try {
+      const snapshot = await this.copy();
+      this.announce(snapshot, performance.now() - begunMs);
+      this.prune();
+      return snapshot;
+    } catch (error) {
+      this.lastFailureMs = performance.now();
+      const failure = asTailraceError(error);
+      // A stop is no failure of the snapshot.
+      if (failure.code !== "closed") this.announceFailure(failure);
+      if (failure.code === "diverged") capture.declareGap(failure.message);
+      throw error;
+    }
+  }
+
+  private async copy(): Promise<SnapshotInfo> {
     const { capture, clock } = this.options;
     const view = capture.openView();
     if (view === undefined) {
@@ -127,7 +187,7 @@ export class Snapshots {
       // Nobody may come by a state that the log could lose again.
       capture.sync();
       const { log, table, meta } = capture;
-      const snapshot = await takeSnapshot(
+      return await takeSnapshot(
         this.store,
         {
           view,
@@ -140,23 +200,27 @@ export class Snapshots {
         },
         this.stopping.signal,
       );
-      this.prune();
-      return snapshot;
-    } catch (error) {
-      this.lastFailureMs = performance.now();
-      if (error instanceof TailraceError && error.code === "diverged") capture.declareGap(error.message);
-      throw error;
     } finally {
       view.close();
     }
   }
 
-  private logBytesSince(cursor: Cursor): number {
-    const { end } = this.options.capture.log;
-    let sizeBytes = end.offset - cursor.offset;
-    for (let segment = cursor.segment; segment < end.segment; segment++) {
-      sizeBytes += statSync(segmentPath(this.options.folder.logFolder, segment)).size;
-    }
-    return sizeBytes;
+  private announce({ generation, txid, pageCount, pageSizeBytes }: SnapshotInfo, tookMs: number): void {
+    const sizeBytes = pageCount * pageSizeBytes;
+    this.options.notify({
+      level: "info",
+      name: "snapshot_taken",
+      text: `snapshot ${generation} of transaction ${txid}: ${size(sizeBytes)} in ${duration(tookMs)}`,
+      fields: { generation, txid, sizeBytes, durationMs: Math.round(tookMs) },
+    });
+  }
+
+  private announceFailure({ code, message, hint }: TailraceError): void {
+    this.options.notify({
+      level: "error",
+      name: "snapshot_failed",
+      text: `no snapshot could be taken: ${message}`,
+      fields: { code, message, hint: hint ?? null, retryMs: RETRY_MS },
+    });
   }
 }

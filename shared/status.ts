@@ -157,6 +157,16 @@ export interface EngineStatus {
 
 export interface PrimaryEngineStatus extends EngineStatus {
   readonly role: "primary";
+  /** A primary that answers knows its database and its log. */
+  readonly database: {
+    readonly file: string;
+    readonly pageSizeBytes: number;
+    readonly pageCount: number;
+    readonly sizeBytes: number;
+    readonly checksum: string;
+    readonly isReadable: boolean;
+  };
+  readonly log: LogStatus;
   /** The SQLite WAL. */
   readonly wal: {
     readonly sizeBytes: number;

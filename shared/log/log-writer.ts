@@ -203,9 +203,11 @@ export class LogWriter {
     const { segment: newest, offset } = this.recordEnd;
     const last = offset > SEGMENT_HEADER_BYTES ? newest : newest - 1;
     const kept = Math.min(segment, Math.max(last, this.first));
-    const dropped = Array.from({ length: Math.max(0, kept - this.first) }, (_, index) => this.first + index);
-    removeSegments(this.options.folder, dropped);
-    this.first += dropped.length;
+    while (this.first < kept) {
+      removeSegments(this.options.folder, [this.first]);
+      this.first += 1;
+      failpoint("log.segment-removed");
+    }
   }
 
   /** Makes what is whole durable, and releases the file. */

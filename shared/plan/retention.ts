@@ -186,34 +186,3 @@ function newestOf(snapshots: readonly NeededSnapshot[]): NeededSnapshot | undefi
 function sizeFrom(segments: readonly LogSegment[], first: number): number {
   return segments.reduce((sum, { segment, sizeBytes }) => (segment < first ? sum : sum + sizeBytes), 0);
 }
-
-// Until primary/snapshots.ts goes by the above.
-export const SNAPSHOT_MIN_LOG_BYTES: number = 256 << 20;
-export function firstSegmentToKeep(state: {
-  readonly segments: readonly { readonly segment: number; readonly sizeBytes: number }[];
-  readonly needed: readonly Cursor[];
-  readonly keepBytes: number;
-}): number {
-  const first = state.segments[0]?.segment ?? 1;
-  const earliest = state.needed.toSorted(compareCursors)[0];
-  if (earliest === undefined) return first;
-  let keptBytes = state.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  let keep = first;
-  for (const { segment, sizeBytes } of state.segments) {
-    if (segment >= earliest.segment || keptBytes - sizeBytes < state.keepBytes) break;
-    keptBytes -= sizeBytes;
-    keep = segment + 1;
-  }
-  return keep;
-}
-export function isSnapshotDue(need: {
-  readonly logBytesSince: number;
-  readonly databaseBytes: number;
-  readonly hasSnapshot: boolean;
-  readonly snapshotAfterBytes: number;
-  readonly keepLogBytes: number;
-}): boolean {
-  const { logBytesSince, databaseBytes, snapshotAfterBytes, keepLogBytes } = need;
-  const limitBytes = need.hasSnapshot ? snapshotAfterBytes : Math.max(snapshotAfterBytes, keepLogBytes);
-  return logBytesSince > Math.max(limitBytes, databaseBytes);
-}

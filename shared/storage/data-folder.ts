@@ -56,6 +56,11 @@ export class DataFolder {
     return join(this.path, "pages.sum");
   }
 
+  /** What is known of the replicas that ask this node. */
+  get replicasFile(): string {
+    return join(this.path, "replicas.json");
+  }
+
   /** Of a replica: what is applied. */
   get positionFile(): string {
     return join(this.path, "position");

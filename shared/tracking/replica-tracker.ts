@@ -22,6 +22,8 @@ export const MAX_REPLICAS = 10_000;
 export const INACTIVE_AFTER_MS = 10_000;
 /** An id that has asked once, or always the same, is forgotten after this without a word. */
 const STRANGER_MS = 60_000;
+/** More than the longest time from one report of the server to the next. */
+const LAST_WORD_MS = 3_000;
 /** Warnings that could be caused by anybody who asks are given once in so long. */
 const WARN_AGAIN_MS = 600_000;
 
@@ -75,6 +77,8 @@ export class ReplicaTracker {
   private logId: string | undefined;
   private lost = 0;
   private released = 0;
+  /** Since when somebody is to be given up who was heard of just now. */
+  private givingUpSinceMs: number | undefined;
   private readonly warnedMs = new Map<string, number>();
 
   /**
@@ -191,6 +195,25 @@ export class ReplicaTracker {
       if (behindBytes !== null) replica.growth.note(behindBytes, nowMs);
     }
     this.saved.flushIfDue();
+  }
+
+  /**
+   * Whether those who are to be given up have had their last word: what is known of a replica that was heard of just now
+   * is some seconds old, and it may be further on.
+   */
+  mayGiveUp({ lost }: RetentionDecision): boolean {
+    const nowMs = this.options.clock();
+    const isTalking = lost.some((id) => {
+      const replica = this.replicas.get(id);
+      return replica !== undefined && (replica.isAsking || nowMs - replica.lastSeenMs < LAST_WORD_MS);
+    });
+    if (!isTalking) this.givingUpSinceMs = undefined;
+    if (!isTalking) return true;
+    this.givingUpSinceMs ??= nowMs;
+    const waitedMs = nowMs - this.givingUpSinceMs;
+    if (waitedMs >= 0 && waitedMs < LAST_WORD_MS) return false;
+    this.givingUpSinceMs = undefined;
+    return true;
   }
 
   /** What has been decided on the log: who is released, who has lost his place, who soon will. */

@@ -88,7 +88,8 @@ export class TrackedReplica {
     const step = isOtherLog ? 1 : compareCursors(sighting.received, this.received);
     const hasAskedAgain = sighting.lastSeenMs > this.lastSeenMs;
     if (step < 0) this.stepBack(sighting.received, nowMs);
-    if (hasAskedAgain && (step > 0 || sighting.isAtEnd)) this.isFollowing = true;
+    // That an answer has ended is no second request: at the end, one that is open is.
+    if (hasAskedAgain && (step > 0 || (sighting.isAtEnd && sighting.isAsking))) this.isFollowing = true;
     const hasChanged = isOtherLog || step !== 0 || sighting.appliedTxid !== this.appliedTxid;
     this.logId = sighting.logId;
     this.address = sighting.address;

@@ -7,24 +7,9 @@ import type { CaptureOptions, CaptureThread } from "../../primary/capture-thread
 import { hashPage } from "../../shared/format/page-hash.ts";
 import type { Fragment } from "../../shared/format/record.ts";
 import { FragmentReader } from "../../shared/log/fragment-reader.ts";
+import type { PrimaryEngineStatus } from "../../shared/status.ts";
 import { hex64, lockPage } from "../../shared/units.ts";
 import { temporaryFolder } from "./folder.ts";
-
-interface Status {
-  readonly database: {
-    readonly checksum: string;
-    readonly pageCount: number;
-    readonly pageSizeBytes: number;
-  };
-  readonly log: { readonly headTxid: number; readonly logId: string };
-  readonly differences: number;
-  readonly comparedPagesAtStart: number;
-  readonly wal: {
-    readonly capturedFrames: number;
-    readonly completedCheckpoints: number;
-    readonly heldWriters: number;
-  };
-}
 
 /** Each takes a tenth of a second, where it is not answered. */
 const MAX_QUESTIONS = 100;
@@ -79,11 +64,11 @@ export class CapturedDatabase {
   }
 
   /** As of now: a thread that the machine does not let run in time answers a later question. */
-  async status(): Promise<Status> {
+  async status(): Promise<PrimaryEngineStatus> {
     const askedMs = Date.now();
     for (let tries = 1; ; tries++) {
       const status = this.capture.status();
-      if (status.asOfMs >= askedMs || tries === MAX_QUESTIONS) return status as unknown as Status;
+      if (status.asOfMs >= askedMs || tries === MAX_QUESTIONS) return status;
     }
   }
 

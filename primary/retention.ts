@@ -1,29 +1,36 @@
-import { compareCursors } from "../format/cursor.ts";
-import { failpoint } from "../failpoint.ts";
-import { size } from "../human.ts";
-import { SegmentCatalogue } from "../log/segment-catalogue.ts";
-import type { SegmentStat } from "../log/segment-catalogue.ts";
-import type { Notice } from "../notice.ts";
-import { RateMeter } from "../plan/rate-meter.ts";
-import { decideRetention, reasonsToKeep } from "../plan/retention.ts";
+import { performance } from "node:perf_hooks";
+import { compareCursors } from "../shared/format/cursor.ts";
+import { failpoint } from "../shared/failpoint.ts";
+import { size } from "../shared/human.ts";
+import { SegmentCatalogue } from "../shared/log/segment-catalogue.ts";
+import type { SegmentStat } from "../shared/log/segment-catalogue.ts";
+import type { Notice } from "../shared/notice.ts";
+import { RateMeter } from "../shared/plan/rate-meter.ts";
+import { decideRetention, reasonsToKeep } from "../shared/plan/retention.ts";
 import type {
   NeededSnapshot,
   RetentionDecision,
   RetentionLimits,
   RetentionState,
-} from "../plan/retention.ts";
-import type { Sighting } from "../serve/engine.ts";
-import type { LogStatus, ReplicaStatus, SegmentStatus } from "../status.ts";
-import { systemCode } from "../storage/storage-error.ts";
-import type { Cursor, Txid } from "../units.ts";
-import type { LogExtent, ReplicaTracker } from "./replica-tracker.ts";
+} from "../shared/plan/retention.ts";
+import type { Sighting } from "../shared/serve/engine.ts";
+import type { LogStatus, ReplicaStatus, SegmentStatus } from "../shared/status.ts";
+import { systemCode } from "../shared/storage/storage-error.ts";
+import type { Cursor, Txid } from "../shared/units.ts";
+import type { CaptureLimits } from "./capture-options.ts";
+import type { Capture } from "./capture.ts";
+import type { LogExtent, ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 
-/** What is known of replicas is as old as this: before one is given up, its next word is waited for. */
-const LAST_WORD_MS = 2_000;
+/** The pause after an upkeep, in its own length; but waiting for a disk is no work. */
+const PAUSE_FACTOR = 100;
+const MAX_PAUSE_MS = 1_000;
 /** An overfull disk is what dropping helps against: that the tracking cannot be written first is no reason not to. */
 const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 
-/** A log on this node's disk, its own or a copy. */
+/** Of the most that the log may have: recovery alone must not hold more. A checkpoint is due then. */
+const RECOVERY_PART = 1 / 4;
+
+/** The log, as far as it is kept. */
 export interface RetainedLog {
   readonly logId: string;
   readonly start: Cursor;
@@ -35,7 +42,32 @@ export interface RetainedLog {
   dropBefore(segment: number): void;
 }
 
-export interface LogRetentionOptions {
+/** The capture's log. */
+export function retainedLog({ log, meta }: Capture): RetainedLog {
+  return {
+    logId: meta.logId,
+    get start() {
+      return log.start;
+    },
+    get end() {
+      return log.durableEnd;
+    },
+    get headTxid() {
+      return log.headTxid;
+    },
+    get headCommitTimeMs() {
+      return log.headCommitTimeMs;
+    },
+    dropBefore: (segment) => log.dropBefore(segment),
+  };
+}
+
+export function retentionLimits(limits: CaptureLimits): RetentionLimits {
+  const { keepLogBytes, keepLogMs, maxLogBytes, holdInactiveMs } = limits;
+  return { keepBytes: keepLogBytes, keepMs: keepLogMs, maxBytes: maxLogBytes, holdInactiveMs };
+}
+
+export interface RetentionOptions {
   readonly log: RetainedLog;
   /** Where its segments are. */
   readonly folder: string;
@@ -58,25 +90,26 @@ export interface LogRetentionOptions {
  *
  * so that after a crash at any point the log is without holes, and no replica seems lost that is not.
  */
-export class LogRetention {
+export class Retention {
   limits: RetentionLimits;
-  private readonly options: LogRetentionOptions;
+  private readonly options: RetentionOptions;
   private readonly catalogue: SegmentCatalogue;
   private readonly bytes: RateMeter = new RateMeter();
   private readonly commits: RateMeter = new RateMeter();
   /** Log bytes since this began. */
   private writtenBytes = 0;
-  /** Since when somebody is to be given up. */
-  private givingUpSinceMs: number | undefined;
+  private isRecoveryFarBack = false;
+  private decided: RetentionDecision | undefined;
+  private nextMs = 0;
 
-  constructor(options: LogRetentionOptions) {
+  constructor(options: RetentionOptions) {
     this.options = options;
     this.limits = options.limits;
     this.catalogue = new SegmentCatalogue(options);
     const { log, tracker } = options;
     this.catalogue.update(log.start, log.end);
     tracker.follow(log);
-    tracker.headChanged({ txid: log.headTxid, commitTimeMs: log.headCommitTimeMs, end: log.end });
+    this.headChanged();
     this.measure();
   }
 
@@ -85,25 +118,53 @@ export class LogRetention {
     if (sightings.length > 0) this.options.tracker.report(sightings, this.extent());
   }
 
-  /** Drops what may go. Cheap where nothing has changed: a few comparisons a replica. To be called about every second. */
-  upkeep(): RetentionDecision {
-    const { tracker, log, clock } = this.options;
+  /** The log is past its most, and the newest snapshot, or the lack of one, holds it there. */
+  get needsSnapshot(): boolean {
+    return this.decided?.heldPastLimitBy === "snapshot";
+  }
+
+  /** Recovery holds much of the log: what it starts from should be brought up to date. */
+  get needsCheckpoint(): boolean {
+    return this.decided?.heldPastLimitBy === "recovery" || this.isRecoveryFarBack;
+  }
+
+  /** Something new is durable. */
+  headChanged(): void {
+    const { log, tracker } = this.options;
+    tracker.headChanged({ txid: log.headTxid, commitTimeMs: log.headCommitTimeMs, end: log.end });
+  }
+
+  /** As {@link upkeep}, with pauses that keep its cost below a hundredth of a core, however many replicas there are. */
+  upkeepIfDue(): void {
+    const startMs = performance.now();
+    if (startMs < this.nextMs) return;
+    this.upkeep();
+    const tookMs = performance.now() - startMs;
+    this.nextMs = startMs + Math.min(MAX_PAUSE_MS, PAUSE_FACTOR * tookMs);
+  }
+
+  /**
+   * Lets go of who is away for too long, gives up who is past the limit, and drops what nobody needs.
+   *
+   * @throws storage_failed
+   */
+  upkeep(): void {
+    const { tracker, log } = this.options;
     const extent = this.extent();
     this.measure();
     tracker.tick(extent);
-    const decision = decideRetention(this.state());
-    const nowMs = clock();
-    this.givingUpSinceMs = decision.lost.length === 0 ? undefined : (this.givingUpSinceMs ?? nowMs);
-    const waitedMs = nowMs - (this.givingUpSinceMs ?? nowMs);
-    if (decision.lost.length > 0 && waitedMs >= 0 && waitedMs < LAST_WORD_MS) {
+    const state = this.state();
+    const decision = decideRetention(state);
+    this.decided = decision;
+    const { maxBytes } = this.limits;
+    const recoveryBytes = this.catalogue.bytesAfter(state.recovery) ?? 0;
+    this.isRecoveryFarBack = maxBytes !== null && recoveryBytes > maxBytes * RECOVERY_PART;
+    if (tracker.mayGiveUp(decision)) {
+      tracker.settle(decision, extent);
+      if (decision.firstToKeep > log.start.segment && this.isTrackingSaved()) this.drop(decision.firstToKeep);
+    } else {
       tracker.settle({ ...decision, lost: [] }, extent);
-      return decision;
     }
-    tracker.settle(decision, extent);
-    if (decision.firstToKeep > log.start.segment && this.isTrackingSaved()) {
-      this.drop(decision.firstToKeep);
-    }
-    return decision;
   }
 
   replicas(): ReplicaStatus[] {
