@@ -43,15 +43,19 @@ export function tableLines(
   const droppable = [...columns.entries()]
     .filter(([, { dropOrder }]) => dropOrder !== undefined)
     .toSorted(([, a], [, b]) => b.dropOrder! - a.dropOrder!);
-  for (const [index] of droppable) if (total() > paper.columns) shown.delete(index);
+  const dropped: number[] = [];
+  for (const [index] of droppable) if (total() > paper.columns && shown.delete(index)) dropped.unshift(index);
+  // A wide one may have gone where a narrow one more important than it still fits.
+  for (const index of dropped) if (total() + GAP + widths[index]! <= paper.columns) shown.add(index);
+  const places = [...shown].toSorted((a, b) => a - b);
   if (total() > paper.columns) return listLines(columns, rows, paper);
 
   const line = (cells: readonly Cell[], style: (cell: Cell) => string): string =>
-    [...shown]
+    places
       .map((index, place) => {
         const cell = cells[index] ?? "";
         const space = " ".repeat(widths[index]! - width(textOf(cell)));
-        const isLast = place === shown.size - 1;
+        const isLast = place === places.length - 1;
         if (columns[index]?.align === "right") return space + style(cell);
         return style(cell) + (isLast ? "" : space);
       })
@@ -72,7 +76,10 @@ function listLines(
   return rows.flatMap(([first = "", ...rest]) => [
     paper.style("bold", textOf(first)),
     ...pairLines(
-      rest.map((cell, index) => [columns[index + 1]!.heading, cell]),
+      rest
+        .map((cell, index) => [columns[index + 1]!, cell] as const)
+        .filter(([{ isOptional }, cell]) => isOptional !== true || textOf(cell) !== UNKNOWN)
+        .map(([{ heading }, cell]) => [heading, cell]),
       paper,
     ).map((line) => `  ${line}`),
   ]);

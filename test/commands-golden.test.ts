@@ -261,6 +261,18 @@ test("replicas, the worst first", async () => {
   transcript.expectGolden("replicas/of-each-kind");
 });
 
+test("replicas on narrow terminals", async () => {
+  const replicas = [streaming, inactive, endangered];
+  serveStub(network, { "GET /admin/replicas": { nowMs, replicas, replicasTotal: 3 } });
+  const transcript = new Transcript("Where there is no room, the less important columns go.");
+  for (const columns of [160, 100, 80, 60]) {
+    const { stdout } = await transcript.run(commands, ["replicas", NODE], {}, columns);
+    const widest = Math.max(...stdout.split("\n").map((line) => line.length));
+    expect(widest).toBeLessThanOrEqual(columns);
+  }
+  transcript.expectGolden("replicas/on-narrow-terminals");
+});
+
 test("no replicas", async () => {
   serveStub(network, { "GET /admin/replicas": { nowMs, replicas: [], replicasTotal: 0 } });
   const transcript = new Transcript("Nobody has asked yet.");

@@ -61,21 +61,35 @@ export class Transcript {
     this.text += `\n# ${remark}\n`;
   }
 
-  /** Runs a command within this process: its network can be msw's, and it takes no time to start. */
+  /**
+   * Runs a command within this process: its network can be msw's, and it takes no time to start.
+   *
+   * @param columns of the terminal that it finds, without colours; by default it finds a pipe
+   */
   async run(
     commands: readonly Command[],
     words: readonly string[],
     environment: Readonly<Record<string, string>> = {},
+    columns?: number,
   ): Promise<Outcome> {
+    if (columns !== undefined) this.say(`On a terminal of ${columns} columns:`);
+    const terminal = columns === undefined ? {} : { isTTY: true, columns };
     const texts = { stdout: "", stderr: "" };
     const stream = (name: keyof typeof texts): Stream => ({
+      ...terminal,
       write: (more: string | Uint8Array) => {
         texts[name] += String(more);
         return true;
       },
     });
     const streams = { stdout: stream("stdout"), stderr: stream("stderr") };
-    const code = await runCommandLine({ commands, words, environment, streams });
+    const colours = columns === undefined ? {} : { NO_COLOR: "1" };
+    const code = await runCommandLine({
+      commands,
+      words,
+      environment: { ...colours, ...environment },
+      streams,
+    });
     return this.note(words, { code, ...texts }, environment);
   }
 
