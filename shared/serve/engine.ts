@@ -69,7 +69,7 @@ export interface Sighting {
 
 /**
  * What the server tells the engine from time to time: at once of a replica it has not told of before, else every
- * REPORT_MS (sightings.ts) while something changes, and along with each question for the status.
+ * REPORT_MS (reporter.ts) while something changes, and along with each question for the status.
  */
 export interface ServeReport {
   /** Those that have changed since the last report. */
