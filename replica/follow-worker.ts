@@ -47,7 +47,7 @@ async function start(options: FollowOptions): Promise<void> {
   const node = parseNodeUrl(options.primary);
   const driver = await loadDriver(options.driverName);
   // Before the data folder is made: where a database of somebody's stands, nothing is changed.
-  assertOwn(file, replicaFiles(dataDir));
+  assertOwn(file, replicaFiles(dataDir, file));
   const folder = DataFolder.open(dataDir, driver);
   try {
     const identity = ReplicaIdentity.open(folder.metaFile, options.replicaId, () =>
@@ -84,7 +84,7 @@ async function start(options: FollowOptions): Promise<void> {
       local,
       logFolder: folder.logFolder,
       snapshotsFolder: folder.snapshotsFolder,
-      replicasFile: replicaFiles(dataDir).replicas,
+      replicasFile: replicaFiles(dataDir, file).replicas,
       durability: options.durability,
       limits: options,
       receivedBytes: () => follower.status().receiver.receivedBytes,

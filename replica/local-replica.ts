@@ -5,6 +5,7 @@ import { failpoint } from "../shared/failpoint.ts";
 import { NO_MARK } from "../shared/format/position.ts";
 import type { Position } from "../shared/format/position.ts";
 import { LogCopy } from "../shared/log/log-copy.ts";
+import { segmentPath } from "../shared/log/segment-files.ts";
 import type { DatabaseView } from "../shared/pages/database-view.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
@@ -49,8 +50,6 @@ export interface LocalReplicaOptions {
   readonly onApplied: (position: Position) => void;
 }
 
-const USUAL_SEGMENT_BYTES = 64 << 20;
-
 /** What exists only while the database is proven to be at its position. */
 interface Standing {
   readonly applier: Applier;
@@ -89,7 +88,7 @@ export class LocalReplica {
    * @throws unrelated_database, and nothing is changed; unknown_version, storage_failed
    */
   static open(options: LocalReplicaOptions): { readonly replica: LocalReplica; readonly work: Work } {
-    const files = replicaFiles(options.dataDir);
+    const files = replicaFiles(options.dataDir, options.file);
     assertOwn(options.file, files);
     const positionFile = openPosition(files, options.report);
     const replica = new LocalReplica(options, files, positionFile);
@@ -126,12 +125,15 @@ export class LocalReplica {
     return this.copy?.start;
   }
 
-  /** Bytes received and not applied; an estimate where they lie in several segments. */
+  /** Bytes received and not applied. */
   get backlogBytes(): number {
     const end = this.received;
     const applied = this.standing?.applier.position.applied.cursor;
     if (end === undefined || applied === undefined) return 0;
-    return Math.max(0, (end.segment - applied.segment) * USUAL_SEGMENT_BYTES + end.offset - applied.offset);
+    let bytes = end.offset - applied.offset;
+    for (let { segment } = applied; segment < end.segment; segment++)
+      bytes += statSync(segmentPath(this.files.logFolder, segment), { throwIfNoEntry: false })?.size ?? 0;
+    return Math.max(0, bytes);
   }
 
   /** The log copy is needed from here on by this replica itself; undefined while that is not known. */

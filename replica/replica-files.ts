@@ -1,6 +1,7 @@
+import { statSync } from "node:fs";
 import path from "node:path";
 
-/** Where a replica keeps what, below its data folder. */
+/** Where a replica keeps what: below its data folder, but for a snapshot on its way where that is on another file system. */
 export interface ReplicaFiles {
   readonly dataDir: string;
   /** Segments of the primary's log, byte for byte. */
@@ -19,18 +20,31 @@ export interface ReplicaFiles {
   readonly replicas: string;
 }
 
-export function replicaFiles(dataDir: string): ReplicaFiles {
+export function replicaFiles(dataDir: string, databaseFile: string): ReplicaFiles {
   const at = (name: string): string => path.join(dataDir, name);
   return {
     dataDir,
     logFolder: at("log"),
     position: at("position"),
     pageTable: at("pages.sum"),
-    bootstrapPart: at("bootstrap.part"),
+    // It becomes the database by its name alone, and a name can be given on one file system only.
+    bootstrapPart: isOneFileSystem(path.resolve(dataDir), path.dirname(path.resolve(databaseFile)))
+      ? at("bootstrap.part")
+      : `${databaseFile}-bootstrap.part`,
     bootstrapInfo: at("bootstrap.json"),
     resyncSums: at("resync.sums"),
     resyncPages: at("resync.pages"),
     resyncLog: at("resync.log"),
     replicas: at("replicas.json"),
   };
+}
+
+function isOneFileSystem(a: string, b: string): boolean {
+  return deviceOf(a) === deviceOf(b);
+}
+
+/** A folder that does not exist yet is made where its parent is. */
+function deviceOf(folder: string): number | undefined {
+  const stats = statSync(folder, { throwIfNoEntry: false });
+  return (stats ?? statSync(path.dirname(folder), { throwIfNoEntry: false }))?.dev;
 }

@@ -16,7 +16,7 @@ const FILES: ReadonlySet<string> = new Set(
     "position position.damaged bootstrap.part bootstrap.json resync.sums resync.pages"
   ).split(" "),
 );
-const FOLDERS: ReadonlySet<string> = new Set(["log", "snapshots"]);
+const FOLDERS: ReadonlySet<string> = new Set(["log", "snapshots", "resync.log"]);
 /** By folder, what belongs into it. */
 const CONTENTS: Readonly<Record<string, RegExp>> = {
   log: /^([0-9a-f]{16}\.log|start\.json)$/,

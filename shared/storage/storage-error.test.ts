@@ -20,6 +20,14 @@ test("a full disk can be tried again, and the hint says what helps", () => {
   expect(error.hint).toMatch(/space/);
 });
 
+test.each(["EMFILE", "ENFILE", "EROFS", "EDQUOT"])(
+  "%s passes without a restart, and the hint says what helps",
+  (code) => {
+    const error = storageError("write", "/x", Object.assign(new Error(code), { code }));
+    expect(error).toMatchObject({ retryable: true, hint: expect.stringMatching(/limit|quota|writable/) });
+  },
+);
+
 test("an error of Tailrace stays what it is", () => {
   const damaged = new TailraceError("damaged", "so it is");
   expect(storageError("read", "/x", damaged)).toBe(damaged);

@@ -1,7 +1,10 @@
 import { TailraceError } from "../errors.ts";
 
-/** Errors that pass without anybody changing the set-up: a full disk or quota, a passing I/O or descriptor shortage. */
-const RETRYABLE_CODES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EMFILE", "ENFILE", "EAGAIN", "EINTR"]);
+/**
+ * Errors that pass once somebody makes room, or the machine has some again, without a restart: a full disk or quota, too
+ * few descriptors, a file system that is read-only for a while (as the kernel makes it after an error).
+ */
+const RETRYABLE_CODES = new Set("ENOSPC EDQUOT EFBIG EIO EMFILE ENFILE ENOMEM EROFS EAGAIN EINTR".split(" "));
 
 /** The system's code of an error ("ENOENT"); undefined where it has none. */
 export function systemCode(error: unknown): string | undefined {
@@ -19,8 +22,9 @@ export function storageError(action: string, path: string, cause: unknown): Tail
     EFBIG: "Raise the limit of a file's size (ulimit -f).",
     EACCES: "Give this user access to the file.",
     EPERM: "Give this user access to the file.",
-    EROFS: "Use a folder on a file system that can be written.",
+    EROFS: "Make the file system writable again, or use a folder on another.",
     EMFILE: "Raise the limit of open files (ulimit -n).",
+    ENFILE: "Raise the system's limit of open files (fs.file-max).",
   };
   const hint = hints[code ?? ""];
   return new TailraceError("storage_failed", `cannot ${action} ${path}: ${String(cause)}`, {
