@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
+import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import type { NodeHead } from "../shared/serve/engine.ts";
 import { hex64 } from "../shared/units.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
@@ -27,6 +28,7 @@ export interface CaptureLoopOptions {
   readonly cycle: CheckpointCycle;
   readonly snapshots: Snapshots;
   readonly retention: Retention;
+  readonly metrics: PrimaryEngineMetrics;
   readonly isGrouping: boolean;
   /** Unix ms. */
   readonly clock: () => number;
@@ -51,6 +53,10 @@ export class CaptureLoop {
   private nextUpkeepMs = 0;
   private lastSyncMs = 0;
   private shownTxid: Txid = -1;
+  /** What the metrics have of the log. */
+  private counted: { readonly txid: Txid; readonly bytes: number };
+  /** When the first of the commits that are not shown was noticed. */
+  private noticedMs: number | undefined;
   /** The newest transaction at the last wait. */
   private waitedTxid: Txid;
   private needsRecovery = false;
@@ -61,7 +67,11 @@ export class CaptureLoop {
   constructor(options: CaptureLoopOptions) {
     this.options = options;
     this.watch = new CommitWatch(options.capture.database.walFile);
-    this.waitedTxid = options.capture.log.headTxid;
+    const { headTxid, recordedBytes } = options.capture.log;
+    this.waitedTxid = headTxid;
+    this.counted = { txid: headTxid, bytes: recordedBytes };
+    // Log and database have just been brought to one state.
+    options.metrics.caughtUpMs = options.clock();
   }
 
   /** The error that is being retried. */
@@ -124,13 +134,15 @@ export class CaptureLoop {
   }
 
   private async turn(): Promise<LoopEnd | undefined> {
-    const { capture, cycle } = this.options;
+    const { capture, cycle, metrics, clock } = this.options;
     if (this.needsRecovery) capture.recover();
     this.needsRecovery = false;
     const isLast = this.isClosing;
     const waiters = this.durableWaiters.length;
     const before = capture.log.headTxid;
+    const startMs = performance.now();
     const progress = capture.capture(SLICE_BYTES);
+    if (progress !== "end" || capture.log.headTxid !== before) this.noticedMs ??= startMs;
     if (progress === "missed") await capture.captureDifference();
     if (capture.log.headTxid !== before) cycle.noteCommit();
     this.show(progress !== "end" || waiters > 0 || isLast);
@@ -147,6 +159,8 @@ export class CaptureLoop {
     }
     this.answerDurable(waiters);
     this.recovered();
+    metrics.caughtUpMs = clock();
+    if (capture.log.headTxid === this.shownTxid) this.noticedMs = undefined;
     if (isLast) return "closed";
     cycle.giveWay();
     const isPending = capture.log.headTxid !== this.shownTxid;
@@ -171,8 +185,21 @@ export class CaptureLoop {
     capture.sync();
     this.lastSyncMs = now;
     this.shownTxid = capture.log.headTxid;
+    this.count();
     retention.headChanged();
     onHead(this.head);
+  }
+
+  /** Once for all that became durable at once. */
+  private count(): void {
+    const { capture, metrics } = this.options;
+    const { headTxid: txid, recordedBytes: bytes } = capture.log;
+    metrics.commits.inc(txid - this.counted.txid);
+    metrics.commitBytes.inc(bytes - this.counted.bytes);
+    this.counted = { txid, bytes };
+    if (this.noticedMs === undefined) return;
+    metrics.captureDelaySeconds.observe((performance.now() - this.noticedMs) / 1000);
+    this.noticedMs = undefined;
   }
 
   private answerDurable(count: number, error?: TailraceError): void {
@@ -211,6 +238,8 @@ export class CaptureLoop {
     if (!failure.retryable || this.isClosing) throw failure;
     this.troubled(failure);
     this.needsRecovery = true;
+    // Commits wait for it to pass.
+    this.noticedMs ??= performance.now();
     // On a full disk this is what makes room.
     this.keep();
     // The pin stays: what is not captured stays in the WAL.

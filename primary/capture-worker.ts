@@ -117,7 +117,7 @@ function connect(serve: MessagePort): void {
     segments: () => started().segments(),
     startVerification: () => started().startVerification(),
     verification: () => started().verification(),
-    metrics: () => [],
+    metrics: () => started().metrics(),
   };
   answerCalls(serve, engineMethods);
   servePorts.add(serve);

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import { failpoint } from "../shared/failpoint.ts";
 import type { WalMark } from "../shared/format/record.ts";
 import { FRAME_HEADER_BYTES } from "../shared/format/wal.ts";
+import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import { decidePrimaryCheckpoint, isOverfull } from "../shared/plan/primary-checkpoint-policy.ts";
 import { BackgroundCheckpointer } from "../shared/sqlite/checkpointer.ts";
 import { isBusy } from "../shared/sqlite/driver.ts";
@@ -50,6 +51,7 @@ export class CheckpointCycle {
   /** May change at any time. */
   softLimitBytes: number;
   private readonly checkpointer: BackgroundCheckpointer;
+  private readonly metrics: PrimaryEngineMetrics;
   private copying: Promise<boolean> | undefined;
   private holding: Promise<boolean> | undefined;
   /** Frames in the WAL when the last copy of it began. */
@@ -70,9 +72,10 @@ export class CheckpointCycle {
   private isOthersTurn = false;
   private holds = 0;
 
-  constructor(capture: Capture, softLimitBytes: number) {
+  constructor(capture: Capture, softLimitBytes: number, metrics: PrimaryEngineMetrics) {
     const { driver, file } = capture.database;
     this.capture = capture;
+    this.metrics = metrics;
     this.softLimitBytes = softLimitBytes;
     this.checkpointer = BackgroundCheckpointer.start({ driverName: driver.name, file });
   }
@@ -236,18 +239,22 @@ export class CheckpointCycle {
 
   /** Captures to the end, and copies that. @returns undefined when it could not all be copied */
   private async copyCaptured(): Promise<CopiedState | undefined> {
-    const { capture, checkpointer } = this;
+    const { capture, checkpointer, metrics } = this;
     if ((await this.captureAll()) === "missed" || !capture.movePin()) return undefined;
     const mark = { txid: capture.log.headTxid, cursor: capture.log.end };
     const { capturedFrames } = capture;
     this.lastCopyFrames = capturedFrames;
-    const { busy } = await checkpointer.passive();
+    const { busy } = await checkpointer.passive().catch((error: unknown) => {
+      metrics.checkpoints.inc({ result: "failed" });
+      throw error;
+    });
     failpoint("capture.checkpointed");
     // Against somebody else's checkpoint it takes another try; against a reader, who may stay for hours, none helps.
     this.isOthersTurn = busy;
-    if (busy) return undefined;
     const { backfilledFrames } = capture.wal();
     const isComplete = backfilledFrames >= capturedFrames;
+    metrics.checkpoints.inc({ result: busy ? "busy" : isComplete ? "complete" : "partial" });
+    if (busy) return undefined;
     this.isHeldBack = !isComplete && backfilledFrames === this.stuckAtFrame;
     this.stuckAtFrame = isComplete ? -1 : backfilledFrames;
     return isComplete ? mark : undefined;

@@ -2,6 +2,10 @@ import { statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
+import { meteredStorage } from "../shared/log/metered-storage.ts";
+import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
+import type { MetricsJson } from "../shared/metrics/metric-set.ts";
+import { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import { message } from "../shared/notice.ts";
 import type { Notice } from "../shared/notice.ts";
 import { RecentErrors, recentError } from "../shared/recent-errors.ts";
@@ -66,7 +70,9 @@ export class PrimaryEngine {
   /** Outlives the database file, as replicas do. */
   private readonly tracker: ReplicaTracker;
   private readonly disk: DiskGauge;
-  private readonly errors = new RecentErrors();
+  private readonly eventLoop = new EventLoopDelay("engine", () => performance.now());
+  private readonly counts = new PrimaryEngineMetrics(this.eventLoop);
+  private readonly errors = new RecentErrors((code) => this.counts.failed(code));
   /** What each serving thread says is being downloaded. */
   private readonly heldGenerations = new Map<object, readonly number[]>();
   private limits: CaptureLimits;
@@ -208,6 +214,11 @@ export class PrimaryEngine {
     });
   }
 
+  /** What is counted is told also while there is no database. */
+  metrics(): Promise<MetricsJson> {
+    return this.counts.json(this.running === undefined ? null : this.status());
+  }
+
   /** Captures what is committed, and lets {@link run} end. */
   close(): void {
     this.isClosing = true;
@@ -237,7 +248,7 @@ export class PrimaryEngine {
   }
 
   private async attach(isNewDatabase: boolean): Promise<Running> {
-    const { options, listeners, driver, folder, limits, tracker } = this;
+    const { options, listeners, driver, folder, limits, tracker, counts: metrics } = this;
     const { file, durability, segmentSizeBytes = SEGMENT_SIZE_BYTES } = options;
     const { notify, onHead } = listeners;
     const say = (text: string): void => notify(message(text));
@@ -257,13 +268,15 @@ export class PrimaryEngine {
         say,
         isNewDatabase,
         snapshots: store,
+        storage: meteredStorage((seconds) => metrics.fsyncSeconds.observe(seconds)),
       });
-      const cycle = new CheckpointCycle(capture, limits.walSoftLimitBytes);
+      const cycle = new CheckpointCycle(capture, limits.walSoftLimitBytes, metrics);
       const snapshots: Snapshots = new Snapshots({
         capture,
         store,
         clock,
         notify,
+        metrics,
         policy: limits,
         logBytesAfter: (cursor) => retention.bytesAfter(cursor),
       });
@@ -284,12 +297,15 @@ export class PrimaryEngine {
         cycle,
         snapshots,
         retention,
+        metrics,
         clock,
         onHead,
         isGrouping: durability === "group",
         onTrouble: (error) => this.troubled(error),
       });
-      const verification = verificationOf(capture, clock, (error) => this.noteError(toErrorData(error)));
+      const verification = verificationOf(capture, clock, metrics, (error) =>
+        this.noteError(toErrorData(error)),
+      );
       return { database, capture, cycle, snapshots, retention, verification, loop };
     } catch (error) {
       capture?.close();
@@ -314,6 +330,7 @@ export class PrimaryEngine {
 
   /** Lets go of the data folder. */
   private release(): void {
+    this.eventLoop.close();
     this.tracker.close();
     this.folder.close();
   }
@@ -377,6 +394,7 @@ function troubleNotice({ code, message: text, hint }: ErrorData): Notice {
 function verificationOf(
   capture: Capture,
   clock: () => number,
+  metrics: PrimaryEngineMetrics,
   onError: (error: TailraceError) => void,
 ): Verification {
   return new Verification({
@@ -392,6 +410,7 @@ function verificationOf(
       return { view, txid: capture.log.headTxid, databaseChecksum: capture.table.checksum };
     },
     onEnd({ state, txid }) {
+      metrics.verifications.inc({ result: state });
       if (state !== "different") return;
       onError(new TailraceError("damaged", `pages on disk are not what the log says at transaction ${txid}`));
     },

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import { duration, size } from "../shared/human.ts";
+import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import type { NeededSnapshot } from "../shared/plan/retention.ts";
 import { generationsToDelete, isOutgrown, snapshotDue } from "../shared/plan/snapshot-policy.ts";
@@ -22,6 +23,7 @@ export interface SnapshotsOptions {
   /** Log bytes from a place to the end; null where that part is gone. */
   readonly logBytesAfter: (cursor: Cursor) => number | null;
   readonly notify: (notice: Notice) => void;
+  readonly metrics: PrimaryEngineMetrics;
   /** Unix ms. */
   readonly clock: () => number;
 }
@@ -207,6 +209,7 @@ export class Snapshots {
 
   private announce({ generation, txid, pageCount, pageSizeBytes }: SnapshotInfo, tookMs: number): void {
     const sizeBytes = pageCount * pageSizeBytes;
+    this.options.metrics.snapshotSeconds.observe(tookMs / 1000);
     this.options.notify({
       level: "info",
       name: "snapshot_taken",
@@ -216,6 +219,7 @@ export class Snapshots {
   }
 
   private announceFailure({ code, message, hint }: TailraceError): void {
+    this.options.metrics.snapshotFailures.inc();
     this.options.notify({
       level: "error",
       name: "snapshot_failed",

@@ -23,7 +23,11 @@ export interface LogStorage {
   truncate(descriptor: number, sizeBytes: number): void;
 }
 
-const SYSTEM: LogStorage = { write: writeSync, dataSync: fdatasyncSync, truncate: ftruncateSync };
+export const SYSTEM_STORAGE: LogStorage = {
+  write: writeSync,
+  dataSync: fdatasyncSync,
+  truncate: ftruncateSync,
+};
 
 export interface LogWriterOptions {
   readonly folder: string;
@@ -61,6 +65,7 @@ export class LogWriter {
   private descriptor: number;
   private recordEnd: Cursor;
   private syncedEnd: Cursor;
+  private recorded = 0;
   /** Where the next fragment goes: past `end` within a record. */
   private writeOffset: number;
   /** Set when the file is in a state that is not known: nothing more is written. */
@@ -95,7 +100,7 @@ export class LogWriter {
   private constructor(options: LogWriterOptions, chain: LogChain, first: number, end: Cursor) {
     assert(chain.pageSizeBytes === options.pageSizeBytes, "a log of another page size is not continued");
     this.options = options;
-    this.storage = options.storage ?? SYSTEM;
+    this.storage = options.storage ?? SYSTEM_STORAGE;
     this.chain = chain;
     this.first = first;
     this.recordEnd = end;
@@ -124,6 +129,11 @@ export class LogWriter {
   /** Where the last record's commit stood in the SQLite WAL; undefined when the log holds no record. */
   get lastSource(): WalMark | undefined {
     return this.chain.head.source;
+  }
+
+  /** Bytes of the records appended since it was opened. */
+  get recordedBytes(): number {
+    return this.recorded;
   }
 
   /** The first byte that is still there. */
@@ -160,6 +170,7 @@ export class LogWriter {
     if (header.databasePageCount === 0) return;
 
     failpoint("log.record-written");
+    this.recorded += this.writeOffset - this.recordEnd.offset;
     this.recordEnd = { segment: this.recordEnd.segment, offset: this.writeOffset };
     if (this.options.durability === "commit") this.sync();
     if (this.options.durability === "os") this.syncedEnd = this.recordEnd;
