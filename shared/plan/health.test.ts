@@ -87,6 +87,7 @@ const replica = (changes: Record<string, unknown> = {}): StatusDocument =>
     source: "http://127.0.0.1:4800",
     state: "following",
     replicas: [],
+    replicasTotal: 0,
     ...changes,
   });
 const log = (changes: Record<string, unknown>): Record<string, unknown> => ({
@@ -101,10 +102,19 @@ describe("is all well, and what is to be done", () => {
     ["a primary with one replica", primary(), "All is well; its replica keeps up"],
     [
       "a primary with more",
-      primary({ replicas: [well, { ...well, id: "b" }] }),
-      "All is well; all 2 replicas keep up",
+      primary({ replicas: [well, { ...well, id: "b" }], replicasTotal: 2 }),
+      "All is well; both replicas keep up",
     ],
-    ["a primary that nobody asks", primary({ replicas: [] }), "All is well; no replica has asked yet"],
+    [
+      "a primary of whose replica little is known",
+      primary({ replicas: [{ ...well, lagSeconds: null }] }),
+      "All is well; the lag of its replica is not known",
+    ],
+    [
+      "a primary that nobody asks",
+      primary({ replicas: [], replicasTotal: 0 }),
+      "All is well; no replica has asked yet",
+    ],
     ["a replica", replica(), "All is well; this replica is up to date"],
     ["a replica that catches up", replica({ state: "catching-up" }), "This replica is catching up"],
     ["a replica that bootstraps", replica({ state: "bootstrapping" }), "This replica is bootstrapping"],

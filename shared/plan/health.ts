@@ -104,22 +104,28 @@ function isLate(lagSeconds: number | null | undefined, lateSeconds: number): lag
   return typeof lagSeconds === "number" && lagSeconds > lateSeconds;
 }
 
-function headlineOf({ role, replicas, state }: NodeDocument, serious: readonly Finding[]): string {
+function headlineOf(
+  { role, replicas, replicasTotal, state }: NodeDocument,
+  serious: readonly Finding[],
+): string {
   const [worst, ...others] = serious;
   if (worst !== undefined) {
     const more = others.length === 0 ? "" : `, and ${count(others.length)} more`;
     return `${worst.text.charAt(0).toUpperCase()}${worst.text.slice(1)}${more}`;
   }
-  const fed = replicas.length;
-  const those = fed === 1 ? "its replica" : `all ${count(fed)} replicas`;
-  if (role === "primary") {
-    return fed === 0
-      ? "All is well; no replica has asked yet"
-      : `All is well; ${those} keep up`.replace(/(its replica) keep/, "$1 keeps");
-  }
+  if (role === "primary") return `All is well; ${fedText(replicas, replicasTotal)}`;
   if (state !== undefined && state !== "following")
     return `This replica is ${state.replaceAll(/[-_]/g, " ")}`;
-  return fed === 0 ? "All is well; this replica is up to date" : `All is well; up to date, and ${those} too`;
+  const fed = replicasTotal === 0 ? "" : `, and ${fedText(replicas, replicasTotal)}`;
+  return `All is well; this replica is up to date${fed}`;
+}
+
+function fedText(replicas: readonly ReplicaStatus[], total: number): string {
+  const unknown = replicas.filter(({ lagSeconds }) => lagSeconds === null).length;
+  if (total === 0) return "no replica has asked yet";
+  if (total === 1) return unknown === 1 ? "the lag of its replica is not known" : "its replica keeps up";
+  if (unknown > 0) return `the lag of ${count(unknown)} of ${count(total)} replicas is not known`;
+  return `${total === 2 ? "both" : `all ${count(total)}`} replicas keep up`;
 }
 
 function* engineFindings({ unready, isEngineAnswering, asOfMs, nowMs }: NodeDocument): Iterable<Finding> {
@@ -245,7 +251,7 @@ export function* trackedFindings(
       "replica_lost",
       lost,
       `lost ${lost.length === 1 ? "its" : "their"} place in the log${when}`,
-      "Nothing while it is on: it fetches the pages that differ as soon as it asks. If it is gone for good: tailrace forget.",
+      "If it runs, it needs nothing: it fetches the pages that differ as soon as it asks. If it is gone for good: tailrace forget.",
     );
   }
   // Each by itself: how much time is left is what counts.

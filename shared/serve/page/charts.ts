@@ -1,19 +1,23 @@
-import { size } from "../../human.ts";
+import { counted, size } from "../../human.ts";
 import type { NodeDocument } from "../../plan/health.ts";
 import type { HistoryView } from "../history.ts";
-import { foreign, html } from "./html.ts";
+import { foreign } from "./html.ts";
 import type { Html } from "./html.ts";
 import { lineChart } from "./line-chart.ts";
 import type { Series } from "./line-chart.ts";
 import { lagScale, rateScale, sizeScale } from "./scale.ts";
 import { Window, peakOf } from "./window.ts";
-import { counted, rateText } from "./words.ts";
+import { rateText } from "./words.ts";
 
 /** Lines that can still be told apart. */
 const MAX_LINES = 5;
 
-/** Lag over time: of this node, if it is a replica, and of those that ask it; of many the worst, and a band for the rest. */
-export function lagChart(node: NodeDocument, history: HistoryView): Html {
+/**
+ * Lag over time: of this node, if it is a replica, and of those that ask it; of many the worst, and a band for the rest.
+ *
+ * @returns null where there is nobody who could lag
+ */
+export function lagChart(node: NodeDocument, history: HistoryView): Html | null {
   const window = new Window(history, node.nowMs);
   const own: readonly Series[] =
     node.role === "replica"
@@ -37,11 +41,10 @@ export function lagChart(node: NodeDocument, history: HistoryView): Html {
       ? null
       : {
           name: `${counted(rest.length, "other")}, at most`,
-          values: window.timesMs.map((_, index) => peakOf(rest.map(({ values }) => values[index]!))),
+          values: highestOf(rest.map(({ values }) => values)),
         };
   const all = others === null ? series : [...series, others];
-  if (all.length === 0)
-    return html`<p class="none">No replica has asked this node yet: there is no lag to show.</p>`;
+  if (all.length === 0) return null;
   const peaks = all.map(({ values }) => peakOf(values));
   const scale = lagScale(peaks);
   const worstNow = peakOf(all.map(({ values }) => values.at(-1)!));
@@ -51,6 +54,7 @@ export function lagChart(node: NodeDocument, history: HistoryView): Html {
       scale.isLogarithmic ? " Logarithmic scale." : ""
     }`,
     timesMs: window.timesMs,
+    spanMs: window.spanMs,
     series,
     others,
     scale,
@@ -58,9 +62,22 @@ export function lagChart(node: NodeDocument, history: HistoryView): Html {
   });
 }
 
+/** At each point the highest of many lines. */
+function highestOf(lines: readonly Float64Array[]): Float64Array {
+  const highest = lines[0]!.slice();
+  for (const line of lines) {
+    for (let index = 0; index < line.length; index++) {
+      const value = line[index]!;
+      // Also where nothing is known yet: a comparison with NaN is never true.
+      if (!(value <= highest[index]!) && !Number.isNaN(value)) highest[index] = value;
+    }
+  }
+  return highest;
+}
+
 interface FedLag {
   readonly id: string;
-  readonly values: readonly number[];
+  readonly values: Float64Array;
   /** What decides whether it is drawn by itself. */
   readonly weight: number;
 }
@@ -88,6 +105,7 @@ export function rateChart(node: NodeDocument, history: HistoryView): Html {
     id: "rate-chart",
     summary: `${name} in a second. Now ${scale.textOf(newest ?? Number.NaN)}; highest in the time shown ${rateText(peakOf(values) || 0)}.`,
     timesMs: window.timesMs,
+    spanMs: window.spanMs,
     series: [{ name, values }],
     others: null,
     scale,
@@ -104,6 +122,7 @@ export function logChart(node: NodeDocument, history: HistoryView): Html {
     id: "log-chart",
     summary: `Size of the log. Now ${node.log === null ? "unknown" : size(node.log.sizeBytes)}; highest in the time shown ${size(Number.isNaN(peak) ? 0 : peak)}.`,
     timesMs: window.timesMs,
+    spanMs: window.spanMs,
     series: [{ name: "log", values }],
     others: null,
     scale: sizeScale(peak),

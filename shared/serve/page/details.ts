@@ -1,13 +1,14 @@
-import { UNKNOWN, count, duration, size, time } from "../../human.ts";
+import { UNKNOWN, count, counted, duration, printable, size, time } from "../../human.ts";
 import type { NodeDocument } from "../../plan/health.ts";
 import type { ReplicaEngineStatus } from "../../status.ts";
-import { foreign, html, visible } from "./html.ts";
+import { foreign, html } from "./html.ts";
 import type { Html } from "./html.ts";
-import { agoText, counted, known } from "./words.ts";
+import { agoText, known } from "./words.ts";
 
 const MAX_ERRORS = 20;
 
-export function snapshots({ snapshots: list, snapshotSinceMs, nowMs }: NodeDocument): Html {
+export function snapshots({ snapshots: list, snapshotSinceMs, nowMs, asOfMs }: NodeDocument): Html {
+  if (asOfMs === undefined) return html`<p class="none">Not known yet.</p>`;
   const sinceMs = snapshotSinceMs ?? null;
   const taking =
     sinceMs === null
@@ -48,7 +49,8 @@ export function snapshots({ snapshots: list, snapshotSinceMs, nowMs }: NodeDocum
 }
 
 /** Newest first; the same one again and again is one. */
-export function errors({ errors: list, nowMs }: NodeDocument): Html {
+export function errors({ errors: list, nowMs, asOfMs }: NodeDocument): Html {
+  if (asOfMs === undefined) return html`<p class="none">Not known yet.</p>`;
   if (list.length === 0) return html`<p class="none">None since this node was started.</p>`;
   return html`<ol class="errors">
     ${list
@@ -61,7 +63,7 @@ export function errors({ errors: list, nowMs }: NodeDocument): Html {
               >${agoText(timeMs, nowMs)}</time
             >
             <p>
-              <code>${visible(code)}</code>
+              <code>${printable(code)}</code>
               ${foreign(message)}${hint === null ? "" : html` <span class="way-out">${foreign(hint)}</span>`}
             </p>
           </li>`,
@@ -84,12 +86,12 @@ export function facts(node: NodeDocument): Html {
     ],
     ["SQLite WAL", wal === null || wal === undefined ? UNKNOWN : walText(wal)],
     ...(node.role === "replica" ? replicaFacts(node) : []),
-    ["Log id", html`<code>${known(log?.logId, visible)}</code>`],
+    ["Log id", html`<code>${known(log?.logId, printable)}</code>`],
     ["Epoch", known(log?.epoch, count)],
     ["Waiting requests", count(node.waitingRequests)],
     ["Downloads", count(node.downloads)],
     ["Started", `${time(node.startedMs)}, ${agoText(node.startedMs, nowMs)}`],
-    ["Version", `${visible(node.version ?? UNKNOWN)}, protocol ${node.protocol}`],
+    ["Version", `${printable(node.version ?? UNKNOWN)}, protocol ${node.protocol}`],
   ];
   return html`<dl class="facts">
     ${rows.map(
@@ -120,9 +122,9 @@ function replicaFacts({
   return [
     [
       "Receiver",
-      `${known(receiver?.state, visible)}${retry === null ? "" : `, tries again ${agoText(retry, nowMs)}`}, ${known(receiver?.receivedBytes, size)} received, ${known(receiver?.retries, (retries) => (retries === 1 ? "1 retry" : `${count(retries)} retries`))}`,
+      `${known(receiver?.state, printable)}${retry === null ? "" : `, tries again ${agoText(retry, nowMs)}`}, ${known(receiver?.receivedBytes, size)} received, ${known(receiver?.retries, (retries) => counted(retries, "retry", "retries"))}`,
     ],
-    ["Applier", `${known(applier?.state, visible)}, ${known(applier?.backlogBytes, size)} to do`],
+    ["Applier", `${known(applier?.state, printable)}, ${known(applier?.backlogBytes, size)} to do`],
     [
       "Last resync",
       known(

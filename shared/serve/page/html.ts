@@ -13,20 +13,9 @@ export function textOf(content: Html): string {
   return (content as Awaited<Html>).toString();
 }
 
-/** Characters that are not seen, and turn around, or hide, what stands beside them. */
-const INVISIBLE = /[\u00AD\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF\u{E0000}-\u{E007F}]/gu;
-
-/** Somebody else's text as it may stand on the page: what cannot be seen is made visible. */
-export function visible(text: string): string {
-  return printable(text.toWellFormed()).replaceAll(
-    INVISIBLE,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
-}
-
 /** Somebody else's text, which may be in a script that runs from right to left: it does not turn what is around it. */
 export function foreign(text: string): Html {
-  return html`<bdi>${visible(text)}</bdi>`;
+  return html`<bdi>${printable(text)}</bdi>`;
 }
 
 /** A sentence in which the given ids stand. */
@@ -34,10 +23,21 @@ export function sentence(text: string, ids: readonly string[]): Html {
   const parts: unknown[] = [];
   let rest = text;
   for (const id of ids) {
-    const index = id === "" ? -1 : rest.indexOf(id);
+    const index = placeOf(id, rest);
     if (index < 0) continue;
-    parts.push(visible(rest.slice(0, index)), foreign(id));
+    parts.push(printable(rest.slice(0, index)), foreign(id));
     rest = rest.slice(index + id.length);
   }
-  return html`${[...parts, visible(rest)]}`;
+  return html`${[...parts, printable(rest)]}`;
+}
+
+/** As a word by itself: an id may well be a part of another word. */
+function placeOf(id: string, text: string): number {
+  if (id === "") return -1;
+  for (let index = text.indexOf(id); index >= 0; index = text.indexOf(id, index + 1)) {
+    const before = text[index - 1] ?? " ";
+    const after = text[index + id.length] ?? " ";
+    if (" (".includes(before) && " ,)".includes(after)) return index;
+  }
+  return -1;
 }

@@ -7,7 +7,7 @@ export interface Series {
   /** Stands for it from one refresh to the next. */
   readonly name: Html | string;
   /** One for each of the chart's times; NaN: not known. */
-  readonly values: readonly number[];
+  readonly values: Float64Array;
 }
 
 export interface LineChart {
@@ -16,6 +16,7 @@ export interface LineChart {
   readonly summary: string;
   /** Unix ms, ascending and evenly apart. */
   readonly timesMs: readonly number[];
+  readonly spanMs: number;
   /** The first ones are drawn above the later ones. */
   readonly series: readonly Series[];
   /** The highest of all that are not drawn by themselves. */
@@ -32,15 +33,14 @@ const HEIGHT = 200;
  * The legend holds the newest values; with JavaScript, those under the pointer or the cursor of the keyboard.
  */
 export function lineChart(chart: LineChart): Html {
-  const { id, summary, timesMs, series, others, scale, isFilled } = chart;
+  const { id, summary, timesMs, spanMs, series, others, scale, isFilled } = chart;
   const { ticks } = scale;
   const all = others === null ? series : [...series, others];
   const y = (value: number): number => HEIGHT - scale.shareOf(value) * HEIGHT;
   const points = JSON.stringify({
     timesMs,
-    values: all.map(({ values }) => values.map((value) => scale.textOf(value))),
+    values: all.map(({ values }) => Array.from(values, (value) => scale.textOf(value))),
   });
-  const spanMs = (timesMs.at(-1) ?? 0) - (timesMs[0] ?? 0);
   return html`<figure
     class="chart"
     id="${id}"
@@ -65,7 +65,7 @@ export function lineChart(chart: LineChart): Html {
       </svg>
     </div>
     <ol class="times" aria-hidden="true">
-      ${[0, 1, 2, 3, 4].map((step) => html`<li>${step === 4 ? "now" : `−${shortSpan((spanMs * (4 - step)) / 4)}`}</li>`)}
+      ${labelsOf(spanMs).map((minutes) => html`<li>${minutes === 0 ? "now" : `−${minutes} min`}</li>`)}
     </ol>
     <figcaption>
       <ul class="legend">
@@ -80,15 +80,17 @@ export function lineChart(chart: LineChart): Html {
             </li>`,
         )}
       </ul>
-      <output class="at" data-at
-        >${timesMs.length === 0 ? "" : `at ${time(timesMs.at(-1)!).slice(11)}`}</output
-      >
+      <p class="at">
+        ${scale.isLogarithmic ? "logarithmic, " : ""}<output data-at
+          >${timesMs.length === 0 ? "" : `at ${time(timesMs.at(-1)!).slice(11)}`}</output
+        >
+      </p>
       <span class="unseen" id="${id}-keys">With JavaScript, left and right arrow show earlier values.</span>
     </figcaption>
   </figure>`;
 }
 
-function lineOf(values: readonly number[], y: (value: number) => number): string {
+function lineOf(values: Float64Array, y: (value: number) => number): string {
   return runsOf(values)
     .map((run) => {
       const points = run.map((index) => `${x(index, values)} ${round(y(values[index]!))}`);
@@ -98,7 +100,7 @@ function lineOf(values: readonly number[], y: (value: number) => number): string
     .join("");
 }
 
-function areaOf(values: readonly number[], y: (value: number) => number): string {
+function areaOf(values: Float64Array, y: (value: number) => number): string {
   return runsOf(values)
     .map((run) => {
       const points = run.map((index) => `${x(index, values)} ${round(y(values[index]!))}`);
@@ -108,7 +110,7 @@ function areaOf(values: readonly number[], y: (value: number) => number): string
 }
 
 /** What is not known is a gap in the line, and not a line across it. */
-function runsOf(values: readonly number[]): readonly (readonly number[])[] {
+function runsOf(values: Float64Array): readonly (readonly number[])[] {
   const runs: number[][] = [];
   values.forEach((value, index) => {
     if (Number.isNaN(value)) return;
@@ -119,7 +121,7 @@ function runsOf(values: readonly number[]): readonly (readonly number[])[] {
   return runs;
 }
 
-function x(index: number, values: readonly number[]): number {
+function x(index: number, values: Float64Array): number {
   return round((index * WIDTH) / Math.max(1, values.length - 1));
 }
 
@@ -127,8 +129,9 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function shortSpan(ms: number): string {
-  const minutes = ms / 60_000;
-  if (minutes < 1.5) return `${Math.round(ms / 1000)} s`;
-  return `${Math.round(minutes * 10) / 10} min`;
+/** Whole minutes back from now, evenly apart. */
+function labelsOf(spanMs: number): readonly number[] {
+  const minutes = Math.round(spanMs / 60_000);
+  const steps = minutes <= 5 ? minutes : minutes % 4 === 0 ? 4 : 3;
+  return Array.from({ length: steps + 1 }, (_, index) => (minutes * (steps - index)) / steps);
 }

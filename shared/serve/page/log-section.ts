@@ -29,8 +29,8 @@ export function logSection(node: NodeDocument): Html {
       <div>
         <dt>Growth</dt>
         <dd>
-          ${known(log.bytesPerSecond, (rate) => `${size(rate)}/s`)}, ${known(log.commitsPerSecond, rateText)}
-          transactions
+          ${known(log.bytesPerSecond, (rate) => `${size(rate)}/s`)},
+          ${known(log.commitsPerSecond, rateText).replace("/s", " transactions/s")}
         </dd>
       </div>
       <div>
@@ -56,7 +56,7 @@ export function logSection(node: NodeDocument): Html {
 function holderOf(replicas: readonly ReplicaStatus[]): ReplicaStatus | undefined {
   return replicas
     .filter(({ retention }) => retention === "extended" || retention === "endangered")
-    .toSorted((a, b) => a.received.segment - b.received.segment || a.received.offset - b.received.offset)[0];
+    .toSorted((a, b) => (b.lagBytes ?? 0) - (a.lagBytes ?? 0))[0];
 }
 
 function bar({ sizeBytes, keepBytes, maxBytes }: LogStatus, holder: ReplicaStatus | undefined): Html {
@@ -72,7 +72,7 @@ function bar({ sizeBytes, keepBytes, maxBytes }: LogStatus, holder: ReplicaStatu
   return html`<div class="gauge">
     <svg class="bar ${tone}" role="img" aria-label="${text}">
       <rect class="whole" width="100%" height="100%" rx="4" />
-      <rect class="used" width="${percent(sizeBytes)}" height="100%" rx="4" />
+      <rect class="used" width="${percent(sizeBytes)}" height="100%" />
       ${keepBytes < whole ? html`<rect class="least" x="${percent(keepBytes)}" width="2" height="100%" />` : ""}
     </svg>
     <p aria-hidden="true">

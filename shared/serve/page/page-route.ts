@@ -1,7 +1,8 @@
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import type { History } from "../history.ts";
-import type { NodeContext, Parts } from "../parts.ts";
+import type { StatusDocument } from "../../status.ts";
+import type { NodeContext } from "../parts.ts";
 import { PAGE_POLICY, renderPage, renderPart } from "./page.ts";
 
 const HEADERS: Readonly<Record<string, string>> = {
@@ -18,12 +19,15 @@ const HEADERS: Readonly<Record<string, string>> = {
 const SAME_MS = 500;
 const compress = promisify(gzip);
 
+interface PageParts {
+  readonly status: { readonly read: () => Promise<StatusDocument> };
+  readonly history: History;
+  /** Unix ms. */
+  readonly clock: () => number;
+}
+
 /** `GET /`: the status page. With `?part=main`, what changes of it. */
-export function pageRoute({
-  status,
-  history,
-  clock,
-}: Pick<Parts, "status" | "clock"> & { readonly history: History }): (c: NodeContext) => Promise<Response> {
+export function pageRoute({ status, history, clock }: PageParts): (c: NodeContext) => Promise<Response> {
   const drawn = new Map<string, { readonly atMs: number; readonly text: Promise<string> }>();
   return async (c) => {
     const part = c.req.query("part") === "main" ? "main" : "all";

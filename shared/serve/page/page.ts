@@ -1,13 +1,13 @@
 import { hash } from "node:crypto";
 import { raw } from "hono/html";
-import { time } from "../../human.ts";
+import { counted, printable, time } from "../../human.ts";
 import { healthOf } from "../../plan/health.ts";
 import type { Health, NodeDocument } from "../../plan/health.ts";
 import type { StatusDocument } from "../../status.ts";
 import type { HistoryView } from "../history.ts";
 import { lagChart, logChart, rateChart } from "./charts.ts";
 import { errors, facts, snapshots } from "./details.ts";
-import { foreign, html, textOf, visible } from "./html.ts";
+import { foreign, html, textOf } from "./html.ts";
 import type { Html } from "./html.ts";
 import { logSection } from "./log-section.ts";
 import { replicaTable } from "./replica-table.ts";
@@ -15,7 +15,6 @@ import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
 import { announcement, figures, verdict } from "./summary.ts";
 import { nameOf, topology } from "./topology.ts";
-import { counted } from "./words.ts";
 
 /** Nothing but what stands in the page itself: its own style and script by their hashes, and answers of this node. */
 export const PAGE_POLICY: string = [
@@ -63,7 +62,7 @@ function head(node: NodeDocument, { verdict: word }: Health): Html {
   const prefix = { well: "", warning: "Warning: ", error: "Trouble: " }[word];
   const colour = { well: "0f7f77", warning: "c77700", error: "c02626" }[word];
   const picture = `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'><rect width='24' height='24' rx='6' fill='#${colour}'/><path d='${WAVES}' fill='none' stroke='#fff' stroke-width='2' stroke-linecap='round'/></svg>`;
-  return html`<title id="title">${prefix}${node.role} ${visible(nameOf(node))} · Tailrace</title>
+  return html`<title id="title">${prefix}${node.role} ${printable(nameOf(node))} · Tailrace</title>
     <link id="icon" rel="icon" href="data:image/svg+xml,${encodeURIComponent(picture)}" />`;
 }
 
@@ -73,6 +72,10 @@ const WAVES = "M4 9c2.7-3 5.3-3 8 0s5.3 3 8 0M4 15c2.7-3 5.3-3 8 0s5.3 3 8 0";
 function body(node: NodeDocument, history: HistoryView): Html {
   const health = healthOf(node);
   const { replicasTotal, nowMs } = node;
+  const isPrimary = node.role === "primary";
+  const lag = lagChart(node, history);
+  const howMany =
+    replicasTotal === 0 ? "" : html`<small>${counted(replicasTotal, "replica")}, the worst first</small>`;
   return html`<header>
       <p class="brand">
         <svg
@@ -86,7 +89,7 @@ function body(node: NodeDocument, history: HistoryView): Html {
           <path d="${WAVES}" /></svg
         >Tailrace
       </p>
-      <h1 id="name">${node.role === "primary" ? "Primary of" : "Replica"} <b>${foreign(nameOf(node))}</b></h1>
+      <h1 id="name">${isPrimary ? "Primary of" : "Replica"} <b>${foreign(nameOf(node))}</b></h1>
       <p class="live">
         <span id="live" hidden>Live</span><button id="pause" type="button" hidden>Pause</button
         ><span id="still">As of ${time(nowMs)}. <a href="">Reload</a></span>
@@ -95,59 +98,29 @@ function body(node: NodeDocument, history: HistoryView): Html {
     <div id="gone" role="alert" hidden><b id="gone-text"></b> <span id="gone-since"></span></div>
     <p id="announcement" class="unseen" role="status">${announcement(health)}</p>
     <main id="main" tabindex="-1">
-      ${verdict(health)}
-      <section class="card" aria-labelledby="h-picture">
-        <h2 id="h-picture">Nodes</h2>
-        ${topology(node, health)}
+      ${verdict(health)} ${card("nodes", "Nodes", topology(node, health))}
+      <section id="figures" aria-labelledby="h-figures">
+        <h2 id="h-figures" class="unseen">Figures</h2>
+        ${figures(node, history)}
       </section>
-      ${section("figures", "Figures", figures(node, history))}
-      <section class="card" aria-labelledby="h-lag">
-        <h2 id="h-lag">Lag</h2>
-        ${lagChart(node, history)}
-      </section>
-      <section class="card" aria-labelledby="h-replicas">
-        <h2 id="h-replicas">
-          Replicas
-          <small>${replicasTotal === 0 ? "" : `${counted(replicasTotal, "replica")}, the worst first`}</small>
-        </h2>
-        ${replicaTable(node)}
-      </section>
-      <section class="card half" aria-labelledby="h-rate">
-        <h2 id="h-rate">
-          ${node.role === "primary" ? "Commits in a second" : "Transactions applied in a second"}
-        </h2>
-        ${rateChart(node, history)}
-      </section>
-      <section class="card half" aria-labelledby="h-growth">
-        <h2 id="h-growth">Size of the log</h2>
-        ${logChart(node, history)}
-      </section>
-      <section class="card" aria-labelledby="h-log">
-        <h2 id="h-log">Log and its limits</h2>
-        ${logSection(node)}
-      </section>
-      <section class="card" aria-labelledby="h-snapshots">
-        <h2 id="h-snapshots">Snapshots</h2>
-        ${snapshots(node)}
-      </section>
-      <section class="card" aria-labelledby="h-errors">
-        <h2 id="h-errors">Last errors</h2>
-        ${errors(node)}
-      </section>
-      <section class="card" aria-labelledby="h-facts">
-        <h2 id="h-facts">This node</h2>
-        ${facts(node)}
-      </section>
+      ${lag === null ? "" : card("lag", "Lag", lag)}
+      ${card("replicas", html`Replicas ${howMany}`, replicaTable(node))}
+      ${card("rate", `${isPrimary ? "Commits" : "Transactions applied"} in a second`, rateChart(node, history), "half")}
+      ${card("growth", "Size of the log", logChart(node, history), "half")}
+      ${card("log", "Log and its limits", logSection(node))}
+      ${card("snapshots", "Snapshots", snapshots(node))} ${card("errors", "Last errors", errors(node))}
+      ${card("facts", "This node", facts(node))}
     </main>
     <footer>
-      <span>Tailrace ${visible(node.version ?? "")}</span><a href="status">Status as JSON</a
+      <span>Tailrace ${printable(node.version ?? "")}</span><a href="status">Status as JSON</a
       ><a href="metrics">Metrics</a>
     </footer>`;
 }
 
-function section(id: string, title: string, content: Html): Html {
-  return html`<section aria-labelledby="h-${id}">
-    <h2 id="h-${id}" class="unseen">${title}</h2>
+/** Its id tells it from the others when one comes or goes. */
+function card(id: string, title: Html | string, content: Html, width = ""): Html {
+  return html`<section class="card ${width}" id="${id}" aria-labelledby="h-${id}">
+    <h2 id="h-${id}">${title}</h2>
     ${content}
   </section>`;
 }

@@ -15,7 +15,7 @@ export interface Scale {
 
 /** Below this, a logarithmic scale of lags is nearly linear: what is within it is well. */
 const LOG_FROM_SECONDS = 0.5;
-/** One lag so many times the others would press them flat. */
+/** One lag so many times another's would press that one flat. */
 const LOG_FACTOR = 20;
 const LOG_MIN_SECONDS = 10;
 const LOG_TICKS_SECONDS = [1, 10, 60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400];
@@ -41,12 +41,12 @@ const NICE_SECONDS = [
   24 * HOUR,
 ];
 
-/** Of lags in seconds: logarithmic where one peak would press the others flat. */
+/** Of lags in seconds: logarithmic where one would press another flat. */
 export function lagScale(peaksSeconds: readonly number[]): Scale {
   const peaks = peaksSeconds.filter((peak) => !Number.isNaN(peak)).toSorted((a, b) => b - a);
   const max = peaks[0] ?? 0;
-  const middle = peaks[Math.floor(peaks.length / 2)] ?? 0;
-  if (peaks.length > 1 && max > LOG_MIN_SECONDS && max > LOG_FACTOR * middle) {
+  const lowest = peaks.at(-1) ?? 0;
+  if (peaks.length > 1 && max > LOG_MIN_SECONDS && max > LOG_FACTOR * lowest) {
     const top = LOG_TICKS_SECONDS.find((tick) => tick >= max) ?? max;
     const height = (value: number): number => Math.log1p(value / LOG_FROM_SECONDS);
     return {

@@ -138,18 +138,21 @@ export const SCRIPT: string = /* js */ String.raw`
   });
 
   // --- searching the replicas ---
+  let searched = "";
   function search() {
     const part = $("search"), box = $("search-box");
     if (!part) return;
     part.hidden = false;
     const wanted = box.value.trim().toLowerCase();
-    const rows = [...$("replica-table").tBodies[0].rows];
+    const rows = [...document.querySelectorAll(".replicas tbody tr")];
     let found = 0;
     for (const row of rows) {
       const isFound = wanted === "" || row.textContent.toLowerCase().includes(wanted);
       if (row.hidden === isFound) row.hidden = !isFound;
       if (isFound) found++;
     }
+    // What is found is to be seen; closing it again is the reader's.
+    if (wanted !== searched) { searched = wanted; if (wanted !== "" && $("others")) $("others").open = true; }
     const text = wanted === "" ? "" : found + " of " + rows.length;
     if ($("search-found").textContent !== text) $("search-found").textContent = text;
   }

@@ -35,6 +35,10 @@ header .brand svg { width: 1.375rem; height: 1.375rem; color: var(--s0); }
 h1 { font-size: .875rem; font-weight: 400; color: var(--dim); padding-left: 1rem; border-left: 1px solid var(--line); }
 h1 b { color: var(--ink); font-weight: 600; }
 .live { margin-left: auto; display: flex; align-items: center; gap: .75rem; color: var(--dim); font-size: .8125rem; }
+#live { display: flex; align-items: center; gap: .5rem; }
+#live::before { content: ""; width: .5rem; height: .5rem; border-radius: 50%; background: var(--ok); }
+#live[data-is=paused]::before { border-radius: 0; background: var(--idle); }
+#live[data-is=gone]::before { background: none; border: 2px solid var(--error); }
 button, input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--rule); border-radius: 6px; padding: .25rem .75rem; }
 button { cursor: pointer; }
 button:hover { background: var(--soft); }
@@ -53,14 +57,18 @@ main > .half { grid-column: auto; }
 .icon.warning { color: var(--warning); } .icon.error { color: var(--error); }
 
 .verdict { padding: 1.125rem 1.5rem; }
-.verdict h2 { font-size: 1.1875rem; line-height: 1.35; font-weight: 600; letter-spacing: -.01em; display: flex; gap: .625rem; align-items: baseline; }
+.verdict h2 { font-size: 1.1875rem; line-height: 1.35; font-weight: 600; letter-spacing: -.01em; display: flex; gap: .625rem; }
+.verdict h2 .icon { margin-top: .175em; }
+.lead { margin: .375rem 0 0 1.8125rem; color: var(--dim); }
+.verdict.error .lead b, .findings .error b { color: var(--error); } .verdict.warning .lead b, .findings .warning b { color: var(--warning); }
 .verdict.error { background: var(--error-back); border-color: color-mix(in srgb, var(--error) 45%, var(--line)); }
 .verdict.warning { background: var(--warning-back); border-color: color-mix(in srgb, var(--warning) 45%, var(--line)); }
-.findings { margin-top: .875rem; display: grid; gap: .75rem; }
+.findings { margin-top: 1rem; padding-top: 1rem; border-top: 1px solid var(--line); display: grid; gap: .75rem; }
+.verdict.error .findings { border-color: color-mix(in srgb, var(--error) 25%, var(--line)); }
+.verdict.warning .findings { border-color: color-mix(in srgb, var(--warning) 25%, var(--line)); }
 .findings li { display: flex; gap: .625rem; }
-.findings .icon { margin-top: .22rem; width: 1.1875rem; }
-.findings b { font-weight: 600; text-transform: capitalize; margin-right: .25rem; }
-.findings .error b { color: var(--error); } .findings .warning b { color: var(--warning); }
+.findings .icon { margin-top: .21rem; width: 1.1875rem; }
+.lead b, .findings b { margin-right: .25rem; font-weight: 600; }
 .way-out { display: block; color: var(--dim); }
 
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
@@ -72,7 +80,8 @@ main > .half { grid-column: auto; }
 .node { display: grid; gap: .125rem; border: 1px solid var(--line); border-radius: 8px; background: var(--card); padding: .625rem .875rem; color: inherit; text-decoration: none; min-width: 0; }
 .node strong { font-weight: 600; overflow: hidden; text-overflow: ellipsis; }
 .node .at, .node .role { color: var(--dim); font-size: .8125rem; }
-.state { display: inline-flex; align-items: baseline; gap: .35rem; }
+.state { display: flex; align-items: baseline; gap: .375rem; }
+.state .icon { position: relative; top: .125em; }
 .node.self { border-color: var(--rule); background: var(--soft); flex: 0 1 13rem; }
 .node.source { flex: 0 1 13rem; }
 a.node:hover { border-color: var(--rule); background: var(--soft); }
@@ -87,12 +96,16 @@ a.node:hover { border-color: var(--rule); background: var(--soft); }
 .branches li:only-child::before { display: none; }
 .branches .node { flex: 1; grid-template-columns: minmax(0, 1fr) 9rem 10rem; align-items: baseline; gap: 1rem; }
 .branches .node .at { text-align: right; }
+.branches .node .lag { display: none; color: var(--dim); }
 .branches .rest .node { grid-template-columns: minmax(0, auto) 1fr; }
 .field { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 4px; padding-top: .375rem; }
 .field i { width: 9px; height: 9px; border-radius: 50%; background: var(--ok); }
 .field .busy { background: none; border: 2px solid var(--busy); } .field .idle { background: none; border: 1px dashed var(--idle); }
 .field .warning { border-radius: 0; background: var(--warning); clip-path: polygon(50% 0, 100% 100%, 0 100%); }
 .field .error { border-radius: 0; background: var(--error); transform: rotate(45deg) scale(.8); }
+.tree:has(.source) { --edge: 6.5rem; }
+.tree:has(.source) .branches .node { grid-template-columns: minmax(0, 1fr) auto; }
+.tree:has(.source) .branches .at { display: none; }
 .nobody { color: var(--dim); padding-left: 1.5rem; }
 
 .chart { border-radius: 4px; }
@@ -108,22 +121,28 @@ a.node:hover { border-color: var(--rule); background: var(--soft); }
 .plot .area.others { fill: var(--band); opacity: .35; }
 .band { stroke: var(--band); stroke-width: 4; fill: none; }
 .cursor { stroke: var(--rule); }
-.times { display: flex; justify-content: space-between; padding-left: 4.875rem; color: var(--dim); font-size: .75rem; }
-figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1rem; padding: .75rem 0 0 4.875rem; font-size: .8125rem; }
+.times { display: flex; justify-content: space-between; margin-left: 4.875rem; color: var(--dim); font-size: .75rem; }
+.times li { width: 0; display: flex; justify-content: center; white-space: nowrap; }
+.times li:first-child { justify-content: start; } .times li:last-child { justify-content: end; }
+figcaption { display: flex; justify-content: space-between; gap: .25rem 1rem; padding: .75rem 0 0 4.875rem; font-size: .8125rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; min-width: 0; }
 .legend li { display: flex; align-items: center; gap: .4rem; min-width: 0; }
 .legend .name { color: var(--dim); } .legend b { font-weight: 600; }
 .swatch { width: 1.5rem; height: 4px; flex: none; overflow: visible; }
-.at { color: var(--dim); }
+.at { color: var(--dim); flex: none; }
 
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .625rem 1rem .625rem 0; border-top: 1px solid var(--line); font-weight: 400; }
 thead th { border: 0; padding-top: 0; padding-bottom: .375rem; color: var(--dim); font-size: .8125rem; }
 th b { font-weight: 600; }
 td:last-child, th:last-child { padding-right: 0; }
+.replicas { table-layout: fixed; }
+.replicas th:nth-child(1) { width: 20%; } .replicas :is(th, td):nth-child(2) { width: 15%; } .replicas :is(th, td):nth-child(3) { width: 20%; }
 .endangered { color: var(--warning); font-weight: 600; } .lost { color: var(--error); font-weight: 600; }
 .search { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; margin-bottom: 1rem; color: var(--dim); }
 .search input { flex: 0 1 18rem; min-width: 0; padding: .375rem .75rem; color: var(--ink); }
+summary { cursor: pointer; padding: .625rem 0; color: var(--link); border-top: 1px solid var(--line); width: fit-content; border: 0; }
+details thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .more, .taking { color: var(--dim); margin-top: .75rem; }
 .taking { margin: 0 0 .75rem; }
 
@@ -145,6 +164,24 @@ footer { color: var(--dim); font-size: .8125rem; padding-bottom: 2.5rem; display
 
 @media (max-width: 60rem) {
   main > .half { grid-column: 1 / -1; }
+  .tree { display: block; }
+  .tree > .edge { display: block; width: 0; height: 2.5rem; border-top: 0; border-left: 2px solid var(--ok); margin-left: 1.25rem; }
+  .tree > .edge > span { top: .55rem; left: .5rem; }
+  .tree > .edge.error { border-left: 2px dotted var(--error); }
+  .branches { padding-left: 1.25rem; padding-top: .5rem; }
+  .branches li { display: block; padding: .375rem 0 .375rem 1.25rem; }
+  .branches li::before, .branches li:only-child::before { display: block; top: 0; bottom: 0; }
+  .branches li:first-child::before { top: -.5rem; }
+  .branches li:last-child::before { bottom: auto; height: 2rem; }
+  .branches li:only-child::before { height: 2.5rem; }
+  .branches .edge { position: absolute; left: 0; top: 2rem; width: 1.25rem; }
+  .branches .edge > span { display: none; }
+  .branches .node, .tree:has(.source) .branches .node { grid-template-columns: auto minmax(0, 1fr); gap: .125rem .75rem; }
+  .node.self, .node.source { max-width: 24rem; }
+  .branches .node strong { grid-column: 1 / -1; }
+  .branches .node .lag { display: block; text-align: right; }
+  .branches .node .at { display: none; }
+  .nobody { padding: .75rem 0 0; }
 }
 @media (max-width: 44rem) {
   header, main, footer { padding-left: 1rem; padding-right: 1rem; }
@@ -158,28 +195,13 @@ footer { color: var(--dim); font-size: .8125rem; padding-bottom: 2.5rem; display
   .figures > div { padding: .75rem 1rem; }
   .figures > div:last-child:nth-child(odd) { grid-column: 1 / -1; }
   .figures strong { font-size: 1.25rem; }
-  .tree { display: block; }
-  .tree > .edge { display: block; width: 0; height: 2.5rem; border-top: 0; border-left: 2px solid var(--ok); margin-left: 1.25rem; }
-  .tree > .edge > span { top: .55rem; left: .5rem; }
-  .tree > .edge.error { border-left: 2px dotted var(--error); }
-  .branches { padding-left: 1.25rem; padding-top: .5rem; }
-  .branches li { display: block; padding: .375rem 0 .375rem 1.25rem; }
-  .branches li::before, .branches li:only-child::before { display: block; top: 0; bottom: 0; }
-  .branches li:first-child::before { top: -.5rem; }
-  .branches li:last-child::before { bottom: auto; height: 2rem; }
-  .branches li:only-child::before { height: 2.5rem; }
-  .branches .edge { position: absolute; left: 0; top: 2rem; width: 1.25rem; }
-  .branches .edge > span { display: none; }
-  .branches .node { grid-template-columns: 1fr auto; gap: .125rem .75rem; }
-  .branches .node .at { text-align: left; }
-  .branches .node strong { grid-column: 1 / -1; }
-  .branches .node .lag { grid-column: auto; }
-  .nobody { padding: .75rem 0 0; }
-  .plot, .plot .axis, .plot .lines { height: 160px; }
+  .times li:nth-child(even):not(:last-child) { visibility: hidden; }
+  .facts, .gauge + .facts { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem 1rem; }
   .plot .axis { width: 3.25rem; }
-  .times, figcaption { padding-left: 3.875rem; }
-  figcaption { padding-left: 0; }
+  .times { margin-left: 3.875rem; }
+  figcaption { padding-left: 0; flex-wrap: wrap; }
   table, tbody, tr, th, td { display: block; }
+  .replicas tbody :is(th, td):nth-child(n) { width: auto; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { border-top: 1px solid var(--line); padding: .625rem 0; }
   tbody tr:first-child { border-top: 0; padding-top: 0; }

@@ -1,10 +1,10 @@
-import { UNKNOWN, count, duration, size } from "../../human.ts";
+import { UNKNOWN, count, counted, duration, printable, size } from "../../human.ts";
 import { compareReplicas } from "../../plan/health.ts";
 import type { Finding, Health, NodeDocument } from "../../plan/health.ts";
 import type { HistoryView } from "../history.ts";
-import { foreign, html, sentence, visible } from "./html.ts";
+import { foreign, html, sentence } from "./html.ts";
 import type { Html } from "./html.ts";
-import { agoText, behindText, counted, icon, known, rateText } from "./words.ts";
+import { agoText, behindText, icon, known, rateText, wordOf } from "./words.ts";
 import type { Tone } from "./words.ts";
 
 const VERDICT_TONES = { well: "ok", warning: "warning", error: "error" } as const;
@@ -16,26 +16,31 @@ const SEVERITY_TONES: Readonly<Record<Finding["severity"], Tone>> = {
 
 /** Is all well, and if not, what is to be done. */
 export function verdict({ verdict: word, headline, findings }: Health): Html {
-  const ids = findings.find(({ severity }) => severity !== "note")?.replicas ?? [];
+  const lead = findings.find(({ severity }) => severity !== "note");
+  const others = findings.filter((finding) => finding !== lead);
   return html`<section class="verdict ${word}" aria-labelledby="headline">
-    <h2 id="headline">${icon(VERDICT_TONES[word])}<span>${sentence(headline, ids)}</span></h2>
+    <h2 id="headline">
+      ${icon(VERDICT_TONES[word])}<span>${sentence(headline, lead?.replicas ?? [])}</span>
+    </h2>
+    ${lead === undefined ? "" : html`<p class="lead"><b>${capital(lead.severity)}</b> ${printable(lead.wayOut ?? "")}</p>`}
     ${
-      findings.length === 0
+      others.length === 0
         ? ""
         : html`<ul class="findings">
-            ${findings.map(
-              ({ severity, text, wayOut, replicas }) =>
-                html`<li class="${severity}">
-                  ${icon(SEVERITY_TONES[severity])}
-                  <p>
-                    <b>${severity === "note" ? "note" : severity}</b> ${sentence(capital(text), replicas)}.
-                    ${wayOut === null ? "" : html`<span class="way-out">${visible(wayOut)}</span>`}
-                  </p>
-                </li>`,
-            )}
+            ${others.map((finding) => item(finding))}
           </ul>`
     }
   </section>`;
+}
+
+function item({ severity, text, wayOut, replicas }: Finding): Html {
+  return html`<li class="${severity}">
+    ${icon(SEVERITY_TONES[severity])}
+    <p>
+      <b>${capital(severity)}</b> ${sentence(capital(text), replicas)}.
+      ${wayOut === null ? "" : html`<span class="way-out">${printable(wayOut)}</span>`}
+    </p>
+  </li>`;
 }
 
 /** For those who hear the page: changes only when something goes wrong or is well again, not with every figure. */
@@ -48,9 +53,9 @@ export function announcement({ verdict: word, findings }: Health): string {
         replicas.length === 0
           ? ""
           : replicas.length === 1
-            ? ` ${visible(replicas[0]!)}`
+            ? ` ${printable(replicas[0]!)}`
             : `: ${count(replicas.length)}`;
-      return `${severity}: ${visible(code).replaceAll("_", " ")}${whom}`;
+      return `${severity}: ${printable(code).replaceAll("_", " ")}${whom}`;
     })
     .join("; ");
 }
@@ -100,14 +105,20 @@ export function figures(node: NodeDocument, history: HistoryView): Html {
   </dl>`;
 }
 
-function worstOf({ replicas, replicasTotal }: NodeDocument): readonly [string, string, Html | string] {
+function worstOf({
+  replicas,
+  replicasTotal,
+  asOfMs,
+}: NodeDocument): readonly [string, string, Html | string] {
   const [worst] = replicas.toSorted(compareReplicas);
+  if (asOfMs === undefined) return ["Replicas", UNKNOWN, UNKNOWN];
   if (worst === undefined) return ["Replicas", "0", "none has asked yet"];
   const one = replicasTotal === 1;
+  const transactions = worst.lagTransactions ?? 0;
   return [
     one ? "Replica" : `${count(replicasTotal)} replicas, worst`,
-    known(worst.lagSeconds, (seconds) => behindText(seconds).replace(" behind", "")),
-    html`${foreign(worst.id)}${known(worst.lagTransactions, (transactions) => (transactions === 0 ? "" : `, ${counted(transactions, "transaction")}`))}`,
+    worst.state === "lost" ? wordOf(worst) : behindText(worst.lagSeconds).replace(" behind", ""),
+    html`${foreign(worst.id)}${transactions === 0 ? "" : `, ${counted(transactions, "transaction")}`}`,
   ];
 }
 

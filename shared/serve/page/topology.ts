@@ -1,10 +1,10 @@
-import { count, duration } from "../../human.ts";
+import { UNKNOWN, count, counted, duration, printable } from "../../human.ts";
 import { compareReplicas } from "../../plan/health.ts";
 import type { Health, NodeDocument } from "../../plan/health.ts";
 import type { ReplicaStatus } from "../../status.ts";
-import { foreign, html, visible } from "./html.ts";
+import { foreign, html } from "./html.ts";
 import type { Html } from "./html.ts";
-import { anchorOf, counted, icon, known, toneOf, wordOf } from "./words.ts";
+import { anchorOf, behindText, icon, known, toneOf, wordOf } from "./words.ts";
 import type { Tone } from "./words.ts";
 
 /** Drawn with a line of their own; of more, the rest is a field of small shapes. */
@@ -14,7 +14,9 @@ const BRANCHES_OF_MANY = 5;
 const MAX_SHAPES = 400;
 
 /** The node, what it follows, and those that follow it: who they are, how they are, and how far behind. */
-export function topology(node: NodeDocument, { verdict }: Health): Html {
+export function topology(node: NodeDocument, { findings }: Health): Html {
+  // What is wrong with a replica is shown at the replica.
+  const own = findings.find(({ severity, replicas }) => severity !== "note" && replicas.length === 0);
   const sorted = node.replicas.toSorted(compareReplicas);
   const shown = sorted.length > MAX_BRANCHES ? sorted.slice(0, BRANCHES_OF_MANY) : sorted;
   const rest = sorted.slice(shown.length);
@@ -24,7 +26,7 @@ export function topology(node: NodeDocument, { verdict }: Health): Html {
       <span class="role">this ${node.role}</span>
       <strong>${foreign(nameOf(node))}</strong>
       <span class="state"
-        >${icon(verdict === "well" ? "ok" : verdict)}
+        >${icon((own?.severity as Tone | undefined) ?? "ok")}
         ${node.isReady ? (node.state ?? "serving") : "not ready"}</span
       >
       <span class="at"
@@ -33,7 +35,9 @@ export function topology(node: NodeDocument, { verdict }: Health): Html {
     </div>
     ${
       shown.length === 0
-        ? html`<p class="nobody">Nobody follows this node.</p>`
+        ? html`<p class="nobody">
+            ${node.asOfMs === undefined ? "Who follows this node is not known yet." : "Nobody follows this node."}
+          </p>`
         : html`<ul class="branches">
             ${shown.map((replica) => branch(replica))} ${rest.length === 0 ? "" : field(rest)}
           </ul>`
@@ -43,7 +47,7 @@ export function topology(node: NodeDocument, { verdict }: Health): Html {
 
 /** What a node is called: a replica by its id, a primary by its file. */
 export function nameOf({ role, id, database }: NodeDocument): string {
-  return (role === "replica" ? id : undefined) ?? database?.file.split("/").at(-1) ?? role;
+  return (role === "replica" ? id : undefined) ?? database?.file.split("/").at(-1) ?? UNKNOWN;
 }
 
 function source({ source: url, receiver, lag }: NodeDocument): Html {
@@ -69,6 +73,7 @@ function branch(replica: ReplicaStatus): Html {
       <strong>${foreign(replica.id)}</strong>
       <span class="state">${icon(tone)} ${wordOf(replica)}</span>
       <span class="at">transaction ${known(replica.appliedTxid, count)}</span>
+      <span class="lag">${behindText(replica.lagSeconds)}</span>
     </a>
   </li>`;
 }
@@ -89,7 +94,7 @@ function field(rest: readonly ReplicaStatus[]): Html {
       <strong>${counted(rest.length, "more replica").replace("more replicas", "more")}</strong>
       <span class="state">${words}</span>
       <span class="field" aria-hidden="true"
-        >${shapes.map((replica) => html`<i class="${toneOf(replica)}" title="${visible(replica.id)}"></i>`)}</span
+        >${shapes.map((replica) => html`<i class="${toneOf(replica)}" title="${printable(replica.id)}"></i>`)}</span
       >
     </div>
   </li>`;

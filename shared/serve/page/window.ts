@@ -12,41 +12,40 @@ const MAX_POINTS = 240;
 export class Window {
   /** Unix ms, ascending; the last one is of now. */
   readonly timesMs: readonly number[];
-  private readonly stepMs: number;
-  private readonly firstMs: number;
-  private readonly samplesMs: Float64Array;
+  readonly spanMs: number;
+  /** The point to which each sample belongs; outside of them: before what is shown. */
+  private readonly places: Int32Array;
 
   constructor({ timesMs }: Pick<HistoryView, "timesMs">, nowMs: number) {
     const ageMs = nowMs - (timesMs[0] ?? nowMs);
     const spanMs = SPANS_MS.find((span) => span >= ageMs) ?? SPANS_MS.at(-1)!;
-    this.stepMs = Math.max(SAMPLE_MS, spanMs / MAX_POINTS);
-    const lastMs = Math.ceil(nowMs / this.stepMs) * this.stepMs;
-    this.firstMs = lastMs - spanMs;
-    const count = spanMs / this.stepMs + 1;
-    this.timesMs = Array.from({ length: count }, (_, index) =>
-      Math.min(nowMs, this.firstMs + index * this.stepMs),
+    const stepMs = Math.max(SAMPLE_MS, spanMs / MAX_POINTS);
+    const firstMs = Math.ceil(nowMs / stepMs) * stepMs - spanMs;
+    this.spanMs = spanMs;
+    this.timesMs = Array.from({ length: spanMs / stepMs + 1 }, (_, index) =>
+      Math.min(nowMs, firstMs + index * stepMs),
     );
-    this.samplesMs = timesMs;
+    this.places = Int32Array.from(timesMs, (timeMs) => Math.ceil((timeMs - firstMs) / stepMs));
   }
 
   /** The highest value up to each point since the one before; NaN where there is none. The last is the one given. */
-  highest(values: Float64Array | undefined, now: number | null | undefined): number[] {
-    const points = this.timesMs.map(() => Number.NaN);
-    values?.forEach((value, index) => {
-      const place = Math.ceil((this.samplesMs[index]! - this.firstMs) / this.stepMs);
-      if (place < 0 || place >= points.length || Number.isNaN(value)) return;
-      const before = points[place]!;
-      points[place] = Number.isNaN(before) ? value : Math.max(before, value);
-    });
-    const last = points.length - 1;
-    // A sample may be a moment away from its place: a hole of one point between two is none.
-    for (let index = 1; index < last; index++) {
-      const [before, here, after] = points.slice(index - 1, index + 2) as [number, number, number];
-      if (Number.isNaN(here) && !Number.isNaN(before) && !Number.isNaN(after)) points[index] = before;
+  highest(values: Float64Array | undefined, now: number | null | undefined): Float64Array {
+    const { places } = this;
+    const last = this.timesMs.length - 1;
+    const points = new Float64Array(last + 1).fill(Number.NaN);
+    // For hundreds of replicas this is most of the work of drawing the page: plain loops.
+    for (let index = 0; index < (values?.length ?? 0); index++) {
+      const place = places[index]!;
+      const value = values![index]!;
+      if (place >= 0 && place <= last && !(value <= points[place]!) && !Number.isNaN(value))
+        points[place] = value;
     }
     points[last] = now ?? Number.NaN;
-    if (Number.isNaN(points[last - 1]!) && now !== null && now !== undefined)
-      points[last - 1] = points[last - 2]!;
+    // A sample may be a moment away from its place: a hole of one point between two is none.
+    for (let index = 1; index < last; index++) {
+      if (Number.isNaN(points[index]!) && !Number.isNaN(points[index + 1]!))
+        points[index] = points[index - 1]!;
+    }
     return points;
   }
 }

@@ -41,11 +41,6 @@ export function behindText(lagSeconds: number | null | undefined): string {
   return lagSeconds === 0 ? "up to date" : `${duration(lagSeconds * 1000)} behind`;
 }
 
-/** A number of things as people say it: `1 transaction`, `12 transactions`. */
-export function counted(value: number, thing: string): string {
-  return `${count(value)} ${thing}${value === 1 ? "" : "s"}`;
-}
-
 /** Shows a value if it is known. */
 export function known<Value>(value: Value | null | undefined, show: (value: Value) => string): string {
   return value === null || value === undefined ? UNKNOWN : show(value);
@@ -53,7 +48,7 @@ export function known<Value>(value: Value | null | undefined, show: (value: Valu
 
 /** `198/s`, `0.4/s` */
 export function rateText(perSecond: number): string {
-  return `${perSecond >= 10 || perSecond === 0 ? count(Math.round(perSecond)) : perSecond.toFixed(1)}/s`;
+  return `${perSecond >= 10 || Number.isInteger(perSecond) ? count(Math.round(perSecond)) : perSecond.toFixed(1)}/s`;
 }
 
 export function agoText(timeMs: number | null | undefined, nowMs: number): string {
