@@ -120,11 +120,13 @@ describe("a replica killed", () => {
       primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id % 7 = 0");
       primary.beginHistory();
       // What is committed after the snapshot comes along.
-      void primary.unlisten().then(async () => {
+      const comeBack = async (): Promise<void> => {
+        await primary.unlisten();
         await primary.listen();
         await (await fetch(`${primary.url}/snapshot/latest`)).arrayBuffer();
         primary.insert(20);
-      });
+      };
+      void comeBack();
     });
     const messages = await recoverAndCompare();
     expect(messages.join("\n")).toMatch(/resync/);

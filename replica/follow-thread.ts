@@ -130,10 +130,14 @@ export class FollowThread {
   on<K extends keyof FollowThreadEvents>(name: K, listener: (event: FollowThreadEvents[K]) => void): void {
     (this.listeners[name] as Set<(event: FollowThreadEvents[K]) => void>).add(listener);
     const { failure } = this;
-    if (name === "message" || name === "notice") {
-      const early = this.early[name].splice(0) as FollowThreadEvents[K][];
-      queueMicrotask(() => early.forEach((said) => listener(said)));
-    }
+    const early: unknown[] =
+      name === "message"
+        ? this.early.message.splice(0)
+        : name === "notice"
+          ? this.early.notice.splice(0)
+          : [];
+    if (early.length > 0)
+      queueMicrotask(() => early.forEach((said) => listener(said as FollowThreadEvents[K])));
     if (name === "failed" && failure !== undefined)
       queueMicrotask(() => listener(failure as FollowThreadEvents[K]));
   }

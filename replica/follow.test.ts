@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowOptions, FollowThread } from "./follow-thread.ts";
+import type { Notice } from "../shared/notice.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
 
 let folder: string;
@@ -25,7 +26,9 @@ afterEach(async () => {
 
 const edge = (): string => path.join(folder, "edge.db");
 
-async function follow(change: Partial<FollowOptions> = {}): Promise<FollowThread & { messages: string[] }> {
+async function follow(
+  change: Partial<FollowOptions> = {},
+): Promise<FollowThread & { messages: string[]; notices: Notice[] }> {
   const replica = await startFollowing({
     primary: primary.url,
     file: edge(),
@@ -37,8 +40,10 @@ async function follow(change: Partial<FollowOptions> = {}): Promise<FollowThread
   });
   opened.push(replica);
   const messages: string[] = [];
+  const notices: Notice[] = [];
   replica.on("message", (text) => messages.push(text));
-  return Object.assign(replica, { messages });
+  replica.on("notice", (notice) => notices.push(notice));
+  return Object.assign(replica, { messages, notices });
 }
 
 async function close(replica: FollowThread): Promise<void> {
@@ -70,6 +75,7 @@ describe("a replica", () => {
     primary.insert(1000);
     const replica = await follow();
     await replica.ready;
+    expect(replica.notices.map(({ name }) => name)).toEqual(["bootstrap_started", "bootstrap_done"]);
     expect(read("SELECT count(*) FROM t")).toBe("1000");
     for (let commit = 0; commit < 20; commit++) {
       const txid = primary.insert(10);
@@ -120,10 +126,16 @@ describe("a replica", () => {
     primary.insert(5);
     await primary.listen();
     await replica.waitFor(primary.txid);
-    expect(replica.status()).toMatchObject({
-      lastError: { code: "unreachable", hint: null },
-      errors: [{ code: "unreachable" }],
-    });
+    const { lastError, errors } = replica.status();
+    expect(lastError).toMatchObject({ code: "unreachable", hint: null });
+    expect(errors.at(-1)).toEqual(lastError);
+    await expect
+      .poll(() => replica.notices.slice(-2))
+      .toMatchObject([
+        { level: "warn", name: "retrying", fields: { code: "unreachable" } },
+        { level: "info", name: "caught_up", fields: { code: "unreachable", txid: primary.txid } },
+      ]);
+    expect(replica.messages.filter((text) => text.startsWith("unreachable"))).toHaveLength(1);
     expectIdentical();
   });
 
@@ -164,6 +176,8 @@ describe("a replica", () => {
     const failed = failure(replica);
     primary.insert(1);
     expect(await failed).toMatchObject({ code: "foreign_write" });
+    // The end is told once, by that event.
+    expect(replica.messages.join("\n")).not.toMatch(/foreign_write/);
     expect(read("SELECT count(*) FROM mine")).toBe("0");
     await expect
       .poll(() => replica.status())

@@ -23,6 +23,8 @@ import { Waiting } from "./waiting.ts";
 export const MAX_BACKLOG_BYTES: number = 256 << 20;
 /** Between two looks at the file's place and at the WAL while nothing comes. */
 const TEND_EVERY_MS = 1000;
+/** How long the primary may hold a request while something waits to be applied: with the next one it hears how far that is. */
+const APPLYING_POLL_MS = 250;
 /** Another writer has the lock: the first pause, and the longest. */
 const BUSY_PAUSE_MS = 5;
 const MAX_BUSY_PAUSE_MS = 200;
@@ -233,7 +235,9 @@ export class Follower {
     if (local.received === undefined) await this.applying;
     this.throwInterruption();
     const position = local.position!;
-    this.freshness.asked(monotonicMs(), LONG_POLL_MS);
+    const isApplied = position.applied.txid >= (this.head?.txid ?? 0);
+    const waitMs = isApplied ? LONG_POLL_MS : APPLYING_POLL_MS;
+    this.freshness.asked(monotonicMs(), waitMs);
     const chunk = await receiver.fetch({
       cursor: local.received!,
       logId: position.logId,
@@ -241,7 +245,7 @@ export class Follower {
       appliedTxid: position.applied.txid,
       appliedChecksum: position.applied.checksum,
       maxBytes: CHUNK_BYTES,
-      waitMs: LONG_POLL_MS,
+      waitMs,
       signal,
     });
     this.met();
@@ -285,7 +289,10 @@ export class Follower {
     await this.landing[kind](this.closing.signal);
     this.met();
     const isRebuilt = kind === "bootstrap" && this.isReady;
-    if (before?.logId !== local.position!.logId) this.freshness.forget();
+    if (before?.logId !== local.position!.logId) {
+      this.freshness.forget();
+      this.head = undefined;
+    }
     await this.stand();
     // Before those who wait for a transaction: they are to look for it in the new file.
     if (isRebuilt) events.rebuilt();
@@ -303,13 +310,16 @@ export class Follower {
   private async drain(): Promise<void> {
     const { local, events, sleep } = this.options;
     let busy = 0;
+    let isMoved = false;
     while (!this.isResting && !this.closing.signal.aborted) {
       try {
         const hasApplied = await local.applyNext();
         this.blockedBy = null;
         busy = 0;
+        if (hasApplied) isMoved = true;
+        // What is fed to others goes no further than this: they need not wait for the next answer of the primary.
+        else if (isMoved) events.settled(local.position!);
         if (!hasApplied) return;
-        if (local.backlogBytes === 0) events.settled(local.position!);
       } catch (thrown) {
         const error = asTailraceError(thrown);
         if (error.code !== "database_busy") return this.interrupt({ error });

@@ -1,0 +1,257 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { MessageChannel } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { RpcClient } from "../shared/rpc.ts";
+import type { EngineEvents, EngineMethods } from "../shared/serve/engine.ts";
+import { startServer } from "../shared/serve/serve-thread.ts";
+import type { ServeThread } from "../shared/serve/serve-thread.ts";
+import { logStatusSchema, replicaStatusSchema, snapshotStatusSchema } from "../shared/status.ts";
+import { LogPrimary } from "../test/harness/log-primary.ts";
+import { startFollowing } from "./follow-thread.ts";
+import type { FollowOptions, FollowThread } from "./follow-thread.ts";
+
+/*
+ * A primary, a replica of it (the middle), and a replica of that (the leaf), over loopback.
+ */
+let folder: string;
+let primary: LogPrimary;
+let middle: FollowThread;
+let server: ServeThread;
+const opened: FollowThread[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "tailrace-feed-"));
+  primary = new LogPrimary(path.join(folder, "primary"));
+  await primary.listen();
+});
+
+afterEach(async () => {
+  for (const replica of opened.splice(0).toReversed()) await replica.close();
+  await server.close(0);
+  await primary.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const dataDir = (name: string): string => path.join(folder, `${name}.db-tailrace`);
+
+async function follow(name: string, url: string, change: Partial<FollowOptions> = {}): Promise<FollowThread> {
+  const replica = await startFollowing({
+    primary: url,
+    file: path.join(folder, `${name}.db`),
+    dataDir: dataDir(name),
+    driverName: "node:sqlite",
+    replicaId: name,
+    durability: "os",
+    onForeignWrite: "stop",
+    ...change,
+  });
+  opened.push(replica);
+  return replica;
+}
+
+async function close(replica: FollowThread): Promise<void> {
+  opened.splice(opened.indexOf(replica), 1);
+  await replica.close();
+}
+
+/** Starts the middle, and serves it. @returns its engine, as a serving thread has it */
+async function startMiddle(
+  change: Partial<FollowOptions> = {},
+): Promise<RpcClient<EngineMethods, EngineEvents>> {
+  middle = await follow("middle", primary.url, change);
+  const { port1, port2 } = new MessageChannel();
+  server = await startServer({
+    host: "127.0.0.1",
+    port: 0,
+    logFolder: path.join(dataDir("middle"), "log"),
+    enginePort: port2,
+    role: "replica",
+    version: "1.2.3",
+  });
+  await middle.connectServe(port1);
+  const beside = new MessageChannel();
+  await middle.connectServe(beside.port1);
+  await middle.ready;
+  return new RpcClient<EngineMethods, EngineEvents>(beside.port2);
+}
+
+/** The middle has all, and serves it. */
+async function caughtUp(): Promise<void> {
+  await middle.sync();
+  await expect.poll(() => middle.status().log?.headTxid).toBe(primary.txid);
+}
+
+/** Five segments of log and more, which the middle needs no longer for itself, nor for a snapshot. */
+async function goOnWithout(): Promise<void> {
+  for (let commit = 0; commit < 6; commit++) primary.insert(250, 4000);
+  await caughtUp();
+  await middle.snapshot();
+  expect(await middle.checkpoint()).toMatchObject({ isComplete: true });
+}
+
+describe("a replica that feeds another", () => {
+  test("knows it, keeps the log for it while it is away, and lets go of it when told to", async () => {
+    await startMiddle({ keepLogBytes: 0 });
+    const leaf = await follow("leaf", server.url);
+    await leaf.sync();
+    primary.insert(1);
+    await leaf.waitFor(primary.txid);
+    await expect
+      .poll(() => middle.status().replicas, { timeout: 10_000 })
+      .toMatchObject([{ id: "leaf", state: "streaming", appliedTxid: primary.txid, lagSeconds: 0 }]);
+    expect(() => middle.status().replicas.map((replica) => replicaStatusSchema.parse(replica))).not.toThrow();
+    await close(leaf);
+
+    // What is known of it outlasts a restart of the middle, and so does its place.
+    const { received } = middle.status().replicas[0]!;
+    await server.close(0);
+    await close(middle);
+    const engine = await startMiddle({ keepLogBytes: 0, keepSnapshots: 1 });
+    await goOnWithout();
+    // It is the leaf alone that holds the first segments.
+    const first = async (): Promise<readonly string[] | undefined> =>
+      (await engine.call("segments"))[0]?.keptFor;
+    await expect.poll(first, { timeout: 10_000 }).toEqual(["replica leaf"]);
+    await expect
+      .poll(() => middle.status().replicas, { timeout: 10_000 })
+      .toMatchObject([{ id: "leaf", received, retention: "extended", lagTransactions: 6 }]);
+    const back = await follow("leaf", server.url);
+    await back.waitFor(primary.txid);
+    expect(back.status()).toMatchObject({ bootstraps: 0, resyncs: 0, errors: [] });
+    await expect.poll(() => middle.status().replicas[0]?.appliedTxid).toBe(primary.txid);
+    await close(back);
+
+    await goOnWithout();
+    await expect.poll(() => middle.status().replicas[0]?.lagTransactions, { timeout: 10_000 }).toBe(6);
+    const { start } = middle.status().log!;
+    expect(await middle.forget("leaf")).toMatchObject({ id: "leaf" });
+    await expect(middle.forget("leaf")).rejects.toMatchObject({ code: "replica_unknown" });
+    expect(middle.status().replicas).toEqual([]);
+    await expect
+      .poll(() => middle.status().log!.start.segment, { timeout: 10_000 })
+      .toBeGreaterThan(start.segment);
+    expect((await engine.call("segments"))[0]!.segment).toBe(middle.status().log!.start.segment);
+  });
+
+  test("gives it up past the limit, which can be set while it runs; it comes back by page difference", async () => {
+    await startMiddle({ keepLogBytes: 0, maxLogBytes: null });
+    const notices: string[] = [];
+    middle.on("notice", ({ name }) => notices.push(name));
+    const leaf = await follow("leaf", server.url);
+    await leaf.sync();
+    primary.insert(1);
+    await leaf.waitFor(primary.txid);
+    await expect.poll(() => notices, { timeout: 10_000 }).toContain("replica_seen");
+    await close(leaf);
+    await goOnWithout();
+    await middle.configure({ maxLogBytes: 3 << 20 });
+    await expect.poll(() => notices, { timeout: 10_000 }).toContain("replica_lost");
+    expect(middle.status()).toMatchObject({
+      log: { maxBytes: 3 << 20 },
+      replicas: [{ id: "leaf", state: "lost", retention: "lost", timesLost: 1, lagBytes: null }],
+    });
+    const back = await follow("leaf", server.url);
+    await back.waitFor(primary.txid);
+    expect(back.status()).toMatchObject({ bootstraps: 0, resyncs: 1, errors: [{ code: "segment_trimmed" }] });
+    await expect.poll(() => notices, { timeout: 10_000 }).toContain("replica_back");
+  });
+});
+
+describe("a replica's snapshots", () => {
+  test("are taken for a newcomer, renewed when the log has outgrown them, and few are kept", async () => {
+    const engine = await startMiddle({ keepSnapshots: 1 });
+    primary.insert(100);
+    await caughtUp();
+    const first = await engine.call("snapshot");
+    expect(await engine.call("snapshot")).toEqual(first);
+    const held = { sightings: [], heldGenerations: [first.generation] };
+    await engine.call("report", held);
+    for (let part = 0; part < 5; part++) primary.insert(1000, 4000);
+    await caughtUp();
+    // 20 MB of log after a snapshot of a few pages.
+    const second = await engine.call("snapshot");
+    expect(second).toMatchObject({ generation: first.generation + 1, txid: primary.txid });
+    expect(await engine.call("snapshot")).toEqual(second);
+    // Somebody still downloads the first one.
+    expect(existsSync(first.file)).toBe(true);
+    const third = await middle.snapshot();
+    expect(middle.status().snapshots.map(({ generation }) => generation)).toEqual([
+      first.generation,
+      third.generation,
+    ]);
+    expect(middle.status().snapshots.map((each) => snapshotStatusSchema.parse(each))).toMatchObject([
+      { downloads: 1 },
+      { downloads: 0, logBytesAfter: 0, databaseChecksum: primary.checksum },
+    ]);
+    await engine.call("report", { sightings: [], heldGenerations: [] });
+    await expect.poll(() => middle.status().snapshots, { timeout: 10_000 }).toHaveLength(1);
+    expect(existsSync(first.file)).toBe(false);
+  });
+});
+
+describe("a replica's engine", () => {
+  test("answers all that a serving thread may ask", async () => {
+    const engine = await startMiddle();
+    primary.insert(1000);
+    await caughtUp();
+    const report = { sightings: [], heldGenerations: [] };
+    const status = await engine.call("status", report);
+    expect(status).toMatchObject({
+      role: "replica",
+      database: { checksum: primary.checksum },
+      lag: { transactions: 0, bytes: 0, seconds: 0 },
+      receiver: { receivedBytes: expect.any(Number) },
+    });
+    expect(logStatusSchema.parse(status.log)).toMatchObject({
+      headTxid: primary.txid,
+      durability: "os",
+      keepBytes: 64 << 20,
+      maxBytes: 1 << 30,
+    });
+    expect(status.log!.diskFreeBytes).toBeGreaterThan(0);
+    expect(await engine.call("checkpoint")).toMatchObject({ isComplete: true });
+    expect(await engine.call("segments")).toMatchObject([{ isSealed: false }]);
+    expect(await engine.call("startVerification")).toMatchObject({ state: "running" });
+    await expect.poll(async () => (await engine.call("verification")).state).toBe("identical");
+    expect(await engine.call("verification")).toMatchObject({
+      txid: primary.txid,
+      foundChecksum: primary.checksum,
+    });
+    await expect(engine.call("forget", "nobody")).rejects.toMatchObject({ code: "replica_unknown" });
+  });
+
+  test("whose checkpoint a reader holds up says so", async () => {
+    await startMiddle();
+    primary.insert(100);
+    await caughtUp();
+    await middle.checkpoint();
+    const reader = new (await import("node:sqlite")).DatabaseSync(path.join(folder, "middle.db"));
+    try {
+      reader.exec("BEGIN; SELECT count(*) FROM t");
+      primary.insert(2000);
+      await caughtUp();
+      const outcome = await middle.checkpoint();
+      expect(outcome.isComplete).toBe(false);
+      expect(outcome.copiedFrames).toBeLessThan(outcome.walFrames);
+      reader.exec("COMMIT");
+      expect(await middle.checkpoint()).toMatchObject({ isComplete: true });
+    } finally {
+      reader.close();
+    }
+  });
+
+  test("tells nobody the user and password of the node that it asks", async () => {
+    const secret = primary.url.replace("://", "://user:opensesame@");
+    middle = await follow("middle", secret);
+    const notices: unknown[] = [];
+    middle.on("notice", (notice) => notices.push(notice));
+    await middle.ready;
+    await primary.unlisten();
+    await expect.poll(() => middle.status().errors, { timeout: 10_000 }).not.toEqual([]);
+    expect(middle.status().source).toBe(`${primary.url}/`);
+    expect(JSON.stringify([middle.status(), notices])).not.toContain("opensesame");
+    server = { close: async () => {} } as unknown as ServeThread;
+  });
+});

@@ -1,0 +1,70 @@
+import { crc32 } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { Receiver } from "./receiver.ts";
+import type { Answer } from "./transport.ts";
+
+const LOG_ID = "0123456789abcdef0123456789abcdef";
+const NOW_MS = 1_800_000_000_000;
+
+/** A receiver whose node answers with these headers on top of the usual ones. */
+function receiver(headers: Readonly<Record<string, string>>): Receiver {
+  const body = Buffer.from("log bytes");
+  const answer: Answer = {
+    status: 200,
+    headers: new Map(
+      Object.entries({
+        "tailrace-protocol": "1",
+        "wal-log-id": LOG_ID,
+        "wal-epoch": "1",
+        "wal-checksum": `crc32:${crc32(body).toString(16).padStart(8, "0")}`,
+        "wal-next-segment": "1",
+        "wal-next-offset": String(80 + body.length),
+        "wal-eof": "1",
+        "wal-head-txid": "7",
+        "wal-head-segment": "1",
+        "wal-head-offset": "89",
+        ...headers,
+      }),
+    ),
+    body,
+  };
+  const transport = { get: async () => answer, stream: async () => {}, close: async () => {} };
+  return new Receiver({ transport, replicaId: "edge", isCompressed: false });
+}
+
+async function headOf(headers: Readonly<Record<string, string>>): Promise<object> {
+  const request = { logId: LOG_ID, epoch: 1, appliedTxid: 6, maxBytes: 100, waitMs: 0 };
+  return (await receiver(headers).fetch({ ...request, cursor: { segment: 1, offset: 80 } })).head;
+}
+
+describe("an answer", () => {
+  test("of a primary tells its clock, and that its head is all there is", async () => {
+    expect(await headOf({ "wal-time": String(NOW_MS), "wal-head-time": String(NOW_MS - 5) })).toEqual({
+      txid: 7,
+      cursor: { segment: 1, offset: 89 },
+      commitTimeMs: NOW_MS - 5,
+      primaryTimeMs: NOW_MS,
+      ageMs: 0,
+    });
+  });
+
+  test("of a node before this header tells no clock", async () => {
+    expect(await headOf({})).toMatchObject({ commitTimeMs: null, primaryTimeMs: null, ageMs: 0 });
+  });
+
+  test("of a replica that is behind tells for how long", async () => {
+    const headers = { "wal-time": String(NOW_MS), "wal-fresh-time": String(NOW_MS - 30_000) };
+    expect(await headOf(headers)).toMatchObject({ primaryTimeMs: NOW_MS, ageMs: 30_000 });
+    const ahead = { "wal-time": String(NOW_MS), "wal-fresh-time": String(NOW_MS + 30_000) };
+    expect(await headOf(ahead)).toMatchObject({ ageMs: 0 });
+  });
+
+  test("out of a cache is as old as the cache says, and what it tells of the clock is not believed", async () => {
+    const headers = { "wal-time": String(NOW_MS), age: "90" };
+    expect(await headOf(headers)).toMatchObject({ primaryTimeMs: null, ageMs: 91_000 });
+  });
+
+  test("with a clock that is no number is refused", async () => {
+    await expect(headOf({ "wal-time": "noon" })).rejects.toMatchObject({ code: "protocol_violation" });
+  });
+});
