@@ -112,7 +112,7 @@ describe("metrics", () => {
         "status",
         "kind",
         "thread",
-        "quantile",
+        "stat",
         "version",
         "role",
       ]).toEqual(expect.arrayContaining([...definition.labels]));

@@ -5,7 +5,12 @@ import type { MetricSet, Samples } from "./metric-set.ts";
 const RESOLUTION_MS = 250;
 /** What is reported covers this long, or since the last question. */
 const WINDOW_MS = 60_000;
-const QUANTILES = [0.5, 0.99, 1] as const;
+/** Not `quantile`: that label is for summaries alone. */
+const STATS = [
+  ["p50", 50],
+  ["p99", 99],
+  ["max", 100],
+] as const;
 
 /** How late the event loop of this thread comes to what is due. */
 export class EventLoopDelay {
@@ -25,14 +30,14 @@ export class EventLoopDelay {
     this.histogram.enable();
   }
 
-  /** Labels: thread, quantile. None before the first sample. */
+  /** Labels: thread, stat. None before the first sample. */
   samples(): Samples {
     const { histogram, thread, resolutionMs } = this;
     if (histogram.count === 0) return [];
     // What is recorded is the time from one wake-up to the next.
-    const samples = QUANTILES.map((quantile) => {
-      const lateMs = histogram.percentile(quantile * 100) / 1e6 - resolutionMs;
-      return [[thread, quantile], Math.max(0, lateMs) / 1000] as const;
+    const samples = STATS.map(([stat, percent]) => {
+      const lateMs = histogram.percentile(percent) / 1e6 - resolutionMs;
+      return [[thread, stat], Math.max(0, lateMs) / 1000] as const;
     });
     if (this.nowMs() - this.windowStartMs >= WINDOW_MS) {
       histogram.reset();
@@ -50,8 +55,8 @@ export class EventLoopDelay {
 export function defineEventLoop<Document>(set: MetricSet<Document>, eventLoop: EventLoopDelay): void {
   set.levels(
     "tailrace_event_loop_delay_seconds",
-    "How late the thread comes to what is due, by quantile (1 is the longest), over about the last minute.",
-    ["thread", "quantile"],
+    "How late the thread comes to what is due, over about the last minute.",
+    ["thread", "stat"],
     () => eventLoop.samples(),
   );
 }

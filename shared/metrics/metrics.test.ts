@@ -135,16 +135,16 @@ describe("an engine's metrics", () => {
 describe("the metrics of a node", () => {
   test("are those of its threads, side by side", async () => {
     const [ofServer, ofEngine] = [eventLoop("server"), eventLoop("engine")];
-    ofServer.samples = () => [[["server", 1], 0.25]];
-    ofEngine.samples = () => [[["engine", 1], 0.5]];
+    ofServer.samples = () => [[["server", "max"], 0.25]];
+    ofEngine.samples = () => [[["engine", "max"], 0.5]];
     const server = new ServerMetrics(ofServer);
     const engine = new PrimaryEngineMetrics(ofEngine);
     server.requests.inc({ route: "/wal", status: 200 }, 4);
     engine.fsyncSeconds.observe(0.003);
     const text = await joined([await server.json(view()), await engine.json(primaryDocument())]);
     const seen = samples(text);
-    expect(seen.get('tailrace_event_loop_delay_seconds{thread="server",quantile="1"}')).toBe(0.25);
-    expect(seen.get('tailrace_event_loop_delay_seconds{thread="engine",quantile="1"}')).toBe(0.5);
+    expect(seen.get('tailrace_event_loop_delay_seconds{thread="server",stat="max"}')).toBe(0.25);
+    expect(seen.get('tailrace_event_loop_delay_seconds{thread="engine",stat="max"}')).toBe(0.5);
     expect(seen.get('tailrace_http_requests_total{route="/wal",status="200"}')).toBe(4);
     expect(seen.get('tailrace_log_fsync_seconds_bucket{le="0.0025"}')).toBe(0);
     expect(seen.get('tailrace_log_fsync_seconds_bucket{le="0.005"}')).toBe(1);
@@ -210,7 +210,7 @@ describe("the delay of an event loop", () => {
       for (const end = performance.now() + 60; performance.now() < end;);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const longest = [...loop.samples()].find(([[, quantile]]) => quantile === 1)?.[1];
+    const longest = [...loop.samples()].find(([[, stat]]) => stat === "max")?.[1];
     expect(longest).toBeGreaterThan(0.03);
   });
 });
