@@ -145,6 +145,5 @@ function toOption(info: SettingInfo): Option {
     ...(defaultText === undefined ? [] : [`default: ${defaultText}`]),
   ];
   const inBrackets = facts.length === 0 ? "" : ` (${facts.join("; ")})`;
-  const option = new Option(`--${flag}${value}`, `${description}${inBrackets} [${variable}]`);
-  return bare === undefined ? option : option.preset(bare);
+  return new Option(`--${flag}${value}`, `${description}${inBrackets} [${variable}]`);
 }

@@ -110,12 +110,15 @@ function progressText(progress: Readonly<Record<string, number>>): string {
 }
 
 function databasePairs({ database }: NodeDocument): readonly (readonly [string, string])[] {
-  const { file, sizeBytes, pageCount, pageSizeBytes, checksum, isReadable } = database!;
+  const { file, pageCount, pageSizeBytes, checksum, isReadable } = database!;
   const isKnown = pageCount !== null && pageSizeBytes !== null;
-  const pages = isKnown ? `, ${count(pageCount)} pages of ${size(pageSizeBytes)}` : "";
+  // Not the file's size: the newest pages may still be in the SQLite WAL.
+  const sizeText = isKnown
+    ? `${size(pageCount * pageSizeBytes)}, ${counted(pageCount, "page")} of ${size(pageSizeBytes)}`
+    : UNKNOWN;
   return [
     ["file", printable(file)],
-    ["size", sizeBytes === null ? UNKNOWN : `${size(sizeBytes)}${pages}`],
+    ["size", sizeText],
     ["checksum", checksum === null ? UNKNOWN : printable(checksum)],
     ...(isReadable ? [] : [["readable", "no"] as const]),
   ];

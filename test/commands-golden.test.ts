@@ -376,6 +376,7 @@ test("a snapshot that fails", async () => {
 test("checkpoint", async () => {
   serveStub(network, {
     "POST /admin/checkpoint": [
+      { isComplete: true, walFrames: 0, copiedFrames: 0 },
       { isComplete: true, walFrames: 2_804, copiedFrames: 2_804 },
       { isComplete: false, walFrames: 2_804, copiedFrames: 1_204 },
       { isComplete: false, walFrames: 2_804, copiedFrames: 1_204 },
@@ -383,6 +384,7 @@ test("checkpoint", async () => {
     ],
   });
   const transcript = new Transcript("A checkpoint is complete, then held up by a reader, then refused.");
+  await transcript.run(commands, ["checkpoint", NODE]);
   await transcript.run(commands, ["checkpoint", NODE]);
   await transcript.run(commands, ["checkpoint", NODE]);
   await transcript.run(commands, ["checkpoint", NODE, "--json"]);

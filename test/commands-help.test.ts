@@ -10,7 +10,10 @@ import { Transcript } from "./harness/golden.ts";
 
 const README = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 /** PROTOCOL.md's list, as far as it is built. */
-const PROMISED = "primary replica demo status verify".split(" ");
+const PROMISED =
+  "primary replica demo status replicas wal snapshots verify snapshot checkpoint forget check repair".split(
+    " ",
+  );
 
 const names = commands.map(({ name }) => name);
 /** The rows of the README's table of commands: `| `tailrace status URL` | … |`. */

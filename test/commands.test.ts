@@ -8,7 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, test } from "vitest";
+import { commands } from "../src/commands.ts";
+import { Transcript } from "./harness/golden.ts";
+import type { Naming, Outcome } from "./harness/golden.ts";
 import { NodeProcess, ServingProcess } from "./harness/node-process.ts";
+import { primaryStatus } from "./harness/status-documents.ts";
 
 const cli = join(import.meta.dirname, "../src/cli.ts");
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "tailrace-commands-")));
@@ -17,8 +21,10 @@ const path = (name: string): string => join(folder, name);
 const temporary = path("temporary");
 mkdirSync(temporary);
 const servers: Server[] = [];
-afterAll(() => {
+const processes: NodeProcess[] = [];
+afterAll(async () => {
   for (const server of servers) server.close();
+  for (const process of processes) if (process.isRunning) await process.kill();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -40,30 +46,41 @@ function tailrace(...words: readonly string[]): Promise<Result> {
   });
 }
 
+const NAMINGS: readonly Naming[] = [
+  [/\bin \d[\d.]* m?s\b/g, "in TIME"],
+  [/"(\w*Ms)":[\d.]+/g, '"$1":TIME'],
+  [/"time":[\d.]+/g, '"time":TIME'],
+  [/[0-9a-f]{32}/g, "LOG-ID"],
+];
+
+interface Spoken {
+  readonly process: ServingProcess;
+  readonly words: readonly string[];
+  readonly texts: { stdout: string; stderr: string };
+}
+
+/** A serving node whose two streams are kept apart. */
+async function spoken(...words: readonly string[]): Promise<Spoken> {
+  const process = ServingProcess.launch(words);
+  processes.push(process);
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    process.child[name].on("data", (more: string) => (texts[name] += more));
+  await process.ready();
+  return { process, words, texts };
+}
+
+async function serving(...words: readonly string[]): Promise<ServingProcess> {
+  const process = ServingProcess.launch(words);
+  processes.push(process);
+  await process.ready();
+  return process;
+}
+
 /** A node that stands still at one state. */
 async function stillNode(logId: string, txid: number, databaseChecksum: string): Promise<string> {
-  const cursor = { segment: 1, offset: 80 };
-  const log = {
-    logId,
-    epoch: 0,
-    pageSizeBytes: 4096,
-    start: cursor,
-    end: cursor,
-    headTxid: txid,
-    headTimeMs: 1,
-  };
-  const status = {
-    protocol: 1,
-    role: "primary",
-    isReady: true,
-    unready: null,
-    startedMs: 1,
-    nowMs: 2,
-    log: { ...log, databaseChecksum },
-    waitingRequests: 0,
-    downloads: 0,
-    replicas: [],
-  };
+  const { log } = primaryStatus() as { log: object };
+  const status = primaryStatus({ log: { ...log, logId, headTxid: txid, databaseChecksum } });
   const server = createServer((_, response) => response.end(JSON.stringify(status))).listen(0, "127.0.0.1");
   servers.push(server);
   await once(server, "listening");
@@ -72,9 +89,9 @@ async function stillNode(logId: string, txid: number, databaseChecksum: string):
 
 describe("a primary and a replica from the command line", () => {
   test("are seen identical while they move, say what they are, and stop when told", async () => {
-    const primary = await ServingProcess.start(["primary", path("app.db")]);
+    const primary = await serving("primary", path("app.db"));
     expect((await fetch(`${primary.url}/readyz`)).status).toBe(200);
-    const replica = await ServingProcess.start(["replica", primary.url, path("edge.db")]);
+    const replica = await serving("replica", primary.url, path("edge.db"), "--id", "edge-1");
     const application = new DatabaseSync(path("app.db"));
     application.exec("CREATE TABLE t (x)");
     const timer = setInterval(() => application.exec("INSERT INTO t VALUES (randomblob(100))"), 5);
@@ -89,27 +106,77 @@ describe("a primary and a replica from the command line", () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ role: "replica", isReady: true });
     expect((await tailrace("status", primary.url)).stdout).toMatch(/^primary, ready$/m);
 
+    const transcript = new Transcript("What real nodes answer is what the commands know.");
+    const run = async (...line: readonly string[]): Promise<Outcome> => transcript.run(commands, line);
+    const looks = ["replicas", "wal", "snapshots"];
+    for (const { url } of [primary, replica])
+      for (const name of looks) expect(await run(name, url)).toMatchObject({ code: 0, stderr: "" });
+    expect((await run("replicas", primary.url)).stdout).toMatch(/^edge-1 .* (streaming|catching up) /m);
+    expect((await run("snapshot", primary.url)).stdout).toMatch(/^snapshot 2 at txid \d+, .* taken in /);
+    expect((await run("snapshot", replica.url)).stdout).toMatch(/^snapshot 1 at txid /);
+    for (const { url } of [primary, replica])
+      expect((await run("checkpoint", url)).stdout).toMatch(/^complete: /);
+    expect((await run("verify", primary.url, replica.url, "--deep")).stdout).toMatch(
+      /^identical at txid \d+\n(.*\n){2}sound: /,
+    );
+    const unknown = await run("forget", primary.url, "edge1");
+    expect(unknown.stderr).toMatch(/^error replica_unknown: .*\n {2}Is edge-1 meant\?/);
+    expect((await run("forget", primary.url, "edge-1")).stdout).toMatch(/^forgotten: edge-1 /);
+
     await replica.stop();
     await primary.stop();
   });
 
+  test("tell of their life in lines, also when they come back", async () => {
+    const transcript = new Transcript("A primary and a replica, from their first start to the last end.", [
+      ...NAMINGS,
+      [folder, "FOLDER"],
+    ]);
+    const life = async (...flags: readonly string[]): Promise<void> => {
+      const primary = await spoken("primary", path("quiet.db"), "--port", "0", ...flags);
+      const line = ["replica", primary.process.url, path("quiet-edge.db"), "--id", "edge-1", "--port", "0"];
+      const replica = await spoken(...line, ...flags);
+      await replica.process.waitFor(/can be read|"ready"/);
+      await replica.process.stop();
+      await primary.process.stop();
+      for (const { words, texts } of [primary, replica]) transcript.note(words, { code: 0, ...texts });
+    };
+    await life();
+    transcript.say("Once more, as a script that reads JSON sees it.");
+    await life("--json");
+    transcript.expectGolden("serving/a-primary-and-a-replica");
+  });
+
   test("a replica that comes back before its primary does serves what it has, and says that all is not well", async () => {
-    const primary = await ServingProcess.start(["primary", path("alone.db")]);
+    const primary = await serving("primary", path("alone.db"));
     const words = ["replica", primary.url, path("alone-edge.db")];
-    const before = await ServingProcess.start(words);
+    const before = await serving(...words);
     await before.waitFor(/can be read/);
     await before.stop();
     await primary.stop();
 
-    const replica = await ServingProcess.start(words);
+    const replica = await serving(...words);
     await replica.waitFor(/unreachable/);
     expect((await fetch(`${replica.url}/readyz`)).status).toBe(200);
     const { code, stdout } = await tailrace("status", replica.url);
     expect(stdout).toMatch(/^replica \w+, \S+, ready\n/);
-    expect(stdout).toMatch(/^last error: unreachable: /m);
+    expect(stdout).toMatch(/^error +the source .*cannot be reached/m);
     expect(code).toBe(3);
     await replica.stop();
   });
+});
+
+test("watching goes on until SIGTERM, and ends with the exit code of the last look", async () => {
+  const node = await stillNode("1".repeat(32), 7, "00000000000000aa");
+  const watching = new NodeProcess(cli, ["status", node, "--watch", "0.1", "--json"]);
+  processes.push(watching);
+  await watching.waitFor(/\n\{.*\n/);
+  // Of this node's replicas one is away.
+  expect(await watching.kill("SIGTERM")).toEqual({ code: 3, signal: null });
+  const lines = watching.text.trim().split("\n");
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject(
+    lines.map(() => ({ role: "primary" })),
+  );
 });
 
 describe("verify", () => {
@@ -160,18 +227,20 @@ describe("the demo", () => {
     own.close();
     const hash = (): string => execFileSync("sha256sum", [path("own.db")], { encoding: "utf8" });
     const before = hash();
-    const { code, stdout } = await tailrace(
-      "demo",
-      "--seconds",
-      "1",
-      "--replicas",
-      "1",
-      "--database",
-      path("own.db"),
-    );
+    const words = ["demo", "--seconds", "1", "--replicas", "1", "--database", path("own.db")];
+    const { code, stdout, stderr } = await tailrace(...words);
     expect(stdout).toMatch(/^identical {2}replica-1: all [\d,]+ bytes are the primary's$/m);
     expect(code).toBe(0);
     expect(hash()).toBe(before);
+    // All of it but the figures, which are the machine's.
+    const transcript = new Transcript("The demo on a copy of one's own database, into a pipe.", [
+      [folder, "FOLDER"],
+      [/tailrace-demo-\w+/g, "tailrace-demo-RANDOM"],
+      [/(^.* s {2}primary txid .*\n)+/gm, "N s  (a line a second: txid, lag and rate of each node)\n"],
+      [/all [\d,]+ bytes/g, "all N bytes"],
+    ]);
+    transcript.note(words, { code: Number(code), stdout, stderr });
+    transcript.expectGolden("demo/on-a-copy");
   });
 
   test("ends its processes when it is itself killed", async () => {

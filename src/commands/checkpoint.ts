@@ -1,5 +1,5 @@
 import { checkpointOutcomeSchema } from "../../shared/admin.ts";
-import { count } from "../../shared/human.ts";
+import { count, counted } from "../../shared/human.ts";
 import { checkpointSettings } from "../ask-settings.ts";
 import type { AskSettings } from "../ask-settings.ts";
 import { operand } from "../command.ts";
@@ -24,15 +24,14 @@ async function run(call: Call<AskSettings>): Promise<number> {
     timeoutMs: settings.timeoutMs,
   });
   const { isComplete, walFrames, copiedFrames } = outcome;
+  const frames = `${counted(walFrames, "frame")} of the SQLite WAL`;
   if (isComplete) {
-    output.data(
-      outcome,
-      `complete: all ${count(walFrames)} frames of the SQLite WAL are in the database file`,
-    );
+    const what = walFrames === 0 ? "the SQLite WAL is empty" : `all ${frames} are in the database file`;
+    output.data(outcome, `complete: ${what}`);
     return EXIT_DONE;
   }
   const [held, wayOut] = [
-    `held up: ${count(copiedFrames)} of ${count(walFrames)} frames of the SQLite WAL are in the database file`,
+    `held up: ${count(copiedFrames)} of ${frames} are in the database file`,
     "A reader still sees an older state. Find the process with the long read transaction, and end that.",
   ];
   output.data(outcome, `${held}\n  ${wayOut}`);
