@@ -49,18 +49,19 @@ export function parseAmount(text: string, unit: Unit): number | undefined {
   return factor === undefined ? undefined : Math.round(Number(number) * factor);
 }
 
-/** The shortest exact form with a unit: `64MiB`, `1500000000B`, `24h`, `1500ms`, `0`. */
+/** The shortest exact form with a unit: `64MiB`, `8GB`, `1500000001B`, `36h`, `1500ms`; `0`. */
 export function formatAmount(value: number, unit: Unit): string {
   if (value === 0) return "0";
   const names =
     unit === "bytes"
-      ? (["TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "kB", "B"] as const)
-      : (["d", "h", "min", "s", "ms"] as const);
+      ? ["TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "kB", "B"]
+      : ["d", "h", "min", "s", "ms"];
   const factors = unit === "bytes" ? BYTES : MS;
-  // A day is 24h: a limit of hours is what people write.
   const factorOf = (name: string): number => factors[name.toLowerCase()] ?? 1;
-  const name = names.find(
-    (candidate) => value % factorOf(candidate) === 0 && (candidate !== "d" || value >= 2 * factorOf("d")),
-  );
-  return name === undefined ? String(value) : `${value / factorOf(name)}${name}`;
+  const [shortest = String(value)] = names
+    // A day is 24h: limits of up to two days are written in hours.
+    .filter((name) => value % factorOf(name) === 0 && (name !== "d" || value >= 2 * factorOf(name)))
+    .map((name) => `${value / factorOf(name)}${name}`)
+    .toSorted((a, b) => a.length - b.length);
+  return shortest;
 }

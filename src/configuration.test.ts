@@ -164,8 +164,8 @@ describe("sizes and times", () => {
   });
 
   test.each([
-    [{ keepLogBytes: "much" }, '--keep-log-bytes is "much": not a number of bytes, or one with a unit'],
-    [{ keepLogMs: "1 fortnight" }, '--keep-log-ms is "1 fortnight": not a number of milliseconds'],
+    [{ keepLogBytes: "much" }, '--keep-log-bytes is "much": not a size'],
+    [{ keepLogMs: "1 fortnight" }, '--keep-log-ms is "1 fortnight": not a length of time'],
     [{ keepLogBytes: "-1" }, '--keep-log-bytes is "-1": less than 0 bytes'],
     [{ maxLogBytes: "10" }, '--max-log-bytes is "10": less than 1048576 bytes'],
     [{ segmentSizeBytes: "2GiB" }, '--segment-size-bytes is "2GiB": more than 1073741824 bytes'],

@@ -15,9 +15,15 @@ type File = Readonly<Record<string, unknown>>;
 
 let told: Notice[];
 let applied: PrimarySettings[];
+let levels: string[];
+const log = {
+  answer: (notice: Notice) => void told.push(notice),
+  setLevel: (level: string) => void levels.push(level),
+} as unknown as NodeLog;
 beforeEach(() => {
   told = [];
   applied = [];
+  levels = [];
 });
 
 function read(file: File): Configuration<PrimarySettings> {
@@ -26,7 +32,6 @@ function read(file: File): Configuration<PrimarySettings> {
 
 /** A node that was started with one file, and finds others afterwards, one a reload. */
 function reloading(before: File, ...after: readonly (File | Error)[]): Reloader<PrimarySettings> {
-  const log: Pick<NodeLog, "notice"> = { notice: (notice) => void told.push(notice) };
   const files = [...after];
   return new Reloader({
     configuration: read(before),
@@ -35,7 +40,7 @@ function reloading(before: File, ...after: readonly (File | Error)[]): Reloader<
       if (file instanceof Error) throw file;
       return read(file);
     },
-    log: log as NodeLog,
+    log,
   });
 }
 
@@ -75,6 +80,7 @@ describe("a configuration that is read again", () => {
         },
       },
     ]);
+    expect(levels).toEqual(["debug"]);
     expect(reloader.settings.keepLogBytes).toBe(2 * MIB);
   });
 
@@ -157,9 +163,8 @@ describe("a configuration that is read again", () => {
   });
 
   test("without a file there is nothing to read, and that is said", async () => {
-    const log: Pick<NodeLog, "notice"> = { notice: (notice) => void told.push(notice) };
     const configuration = { ...read({}), file: undefined };
-    const reloader = new Reloader({ configuration, readAgain: () => configuration, log: log as NodeLog });
+    const reloader = new Reloader({ configuration, readAgain: () => configuration, log });
     reloader.ready(take);
     await reload(reloader);
     expect(told).toMatchObject([{ level: "warn", name: "configuration_has_no_file" }]);

@@ -80,7 +80,7 @@ export class Reloader<Settings extends NodeSettings> {
         await this.reload(apply);
       } catch (error) {
         const { code, message, hint = null } = toErrorData(error);
-        this.options.log.notice({
+        this.options.log.answer({
           level: "error",
           name: "configuration_refused",
           text: `the configuration was read again and refused, nothing has changed: ${message}`,
@@ -95,7 +95,7 @@ export class Reloader<Settings extends NodeSettings> {
     const { configuration, readAgain, log } = this.options;
     const { file } = configuration;
     if (file === undefined) {
-      log.notice({
+      log.answer({
         level: "warn",
         name: "configuration_has_no_file",
         text: "SIGHUP: this process was started without --config FILE, so there is nothing to read again",
@@ -113,20 +113,29 @@ export class Reloader<Settings extends NodeSettings> {
     } as Settings;
     refuseMixture(next, needRestart);
     if (taken.length > 0) await apply(next);
+    const before = this.inForce.logLevel;
     this.inForce = next;
+    // The quieter level begins after what is to be said of it.
+    if (before === "silent") log.setLevel(next.logLevel);
+    this.tell(file, taken, needRestart);
+    log.setLevel(next.logLevel);
+  }
+
+  private tell(file: string, taken: readonly Change[], needRestart: readonly Change[]): void {
+    const { log } = this.options;
     const fields: Record<string, string | number | boolean | null> = { file };
     for (const { info, before, after } of taken) {
       fields[info.key] = after as number;
       fields[`${info.key}Before`] = before as number;
     }
-    log.notice({
+    log.answer({
       level: "info",
       name: "configuration_reloaded",
       text: `${file} was read again: ${taken.length === 0 ? "nothing to take over" : changesText(taken)}`,
       fields,
     });
     if (needRestart.length === 0) return;
-    log.notice({
+    log.answer({
       level: "warn",
       name: "configuration_needs_restart",
       text: `to be taken over by a restart: ${changesText(needRestart)}`,

@@ -58,11 +58,7 @@ export async function serve<Settings extends NodeSettings>(
         stop.ask("a failure");
         return exitCodeOf(error.code);
       },
-      onReload: (apply) =>
-        reloader.ready(async (next) => {
-          await apply(next);
-          log.setLevel(next.logLevel);
-        }),
+      onReload: (apply) => reloader.ready(apply),
     });
   } catch (error) {
     log.failure("failed", error);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FORMS, parseAmount } from "./amount.ts";
+import { parseAmount } from "./amount.ts";
 import type { Unit } from "./amount.ts";
 
 /*
@@ -55,7 +55,7 @@ function amount(
   unit: Unit,
   { min = 0, max = Number.MAX_SAFE_INTEGER, none }: AmountOptions,
 ): z.ZodType<number, number | string> {
-  const what = `not ${FORMS[unit]}`;
+  const what = unit === "bytes" ? "not a size" : "not a length of time";
   return z
     .union([z.number(), z.string()], { error: what })
     .transform((value, context) => {

@@ -122,6 +122,17 @@ test.each([
   expect(found.map((line) => (line as { name: string }).name)).toEqual(names);
 });
 
+test("who has done something is answered, at any level but silent, and as often as it is done", () => {
+  const { log, stderr } = logging({ level: "error" });
+  const answer: Notice = { level: "info", name: "configuration_reloaded", text: "taken over", fields: {} };
+  log.answer(answer);
+  log.answer({ ...answer, level: "warn" });
+  log.answer({ ...answer, level: "warn" });
+  log.setLevel("silent");
+  log.answer(answer);
+  expect(stderr()).toBe("taken over\nwarning: taken over\nwarning: taken over\n");
+});
+
 test("a bug is told with the place where it was", () => {
   const { log, stderr } = logging({ format: "json" });
   log.failure("crashed", new TypeError("x is not a function"));

@@ -16,6 +16,8 @@ import { RepeatLimit } from "./repeat-limit.ts";
  */
 export interface NodeLog {
   notice(notice: Notice): void;
+  /** Tells what has come of something that an operator has just done: at any level but silent, however often. */
+  answer(notice: Notice): void;
   /** A step in the life of the process (serving, ready, stopping, stopped): with `--json` on stdout at any level. */
   step(name: string, fields: Notice["fields"], text: string): void;
   /** What has ended the node. Its causes are not shown: they may hold anything. */
@@ -47,8 +49,7 @@ export function createNodeLog({
   let level = initialLevel;
   let timer: NodeJS.Timeout | undefined;
 
-  const write = (notice: Notice, isStep: boolean): void => {
-    const isShown = isLogged(notice.level, level);
+  const write = (notice: Notice, isStep: boolean, isShown = isLogged(notice.level, level)): void => {
     if (isShown && lines !== undefined)
       lines[notice.level]({ name: notice.name, fields: notice.fields }, notice.text);
     if (output.isJson && isStep) output.event(notice.name, notice.fields, notice.text);
@@ -77,6 +78,7 @@ export function createNodeLog({
       tell(limit.admit(safeNotice(notice), clock()));
       wakeWhenDue();
     },
+    answer: (notice) => write(safeNotice(notice), false, level !== "silent"),
     step: (name, fields, text) => write(safeNotice({ level: "info", name, fields, text }), true),
     failure: (name, error) => {
       const { stack, ...safe } = safeError(error);

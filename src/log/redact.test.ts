@@ -124,6 +124,9 @@ test("a URL's credentials are taken out wherever they stand, and nothing else is
 test("one line stays one line, and a terminal is left alone", () => {
   expect(safeText("a\nb\u001B[31m")).toBe(String.raw`a\x0ab\x1b[31m`);
   expect(safeText("x".repeat(5_000)).length).toBeLessThan(2_010);
+  expect(safeForeignText("ENOENT: no such file or directory, stat '/data/app.db'")).toContain(
+    "'/data/app.db'",
+  );
   expect(safeForeignText("what cannot be shown isn't much of a loss")).toBe(
     "what cannot be shown isn't much of a loss",
   );

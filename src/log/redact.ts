@@ -47,6 +47,8 @@ export function safeText(text: string, maxLength: number = MAX_TEXT_LENGTH): str
 /** Somebody else's text (SQLite's, V8's): what it quotes may be a value or the content of a file. */
 export function safeForeignText(text: string): string {
   const [firstLine = ""] = text.split("\n", 1);
+  // What the system says of a call quotes paths alone.
+  if (/^E[A-Z0-9]+: [\w /-]+, \w+ '/.test(firstLine)) return safeText(firstLine, 300);
   return safeText(
     firstLine
       .replaceAll(/<Buffer [^>]*>?/g, `<Buffer ${REDACTED}>`)
@@ -107,9 +109,12 @@ export function safeError(value: unknown): SafeError {
 
 function framesOf(value: unknown): readonly string[] {
   if (!(value instanceof Error) || value.stack === undefined) return [];
-  return value.stack
-    .split("\n")
-    .filter((line) => /^ {4}at /.test(line))
-    .slice(0, MAX_FRAMES)
-    .map((line) => safeText(line.trim(), 300));
+  return (
+    value.stack
+      .split("\n")
+      .filter((line) => /^ {4}at /.test(line))
+      .slice(0, MAX_FRAMES)
+      // A module within a URL is all content.
+      .map((line) => safeText(line.trim().replaceAll(/\bdata:\S*/g, `data:${REDACTED}`), 300))
+  );
 }
