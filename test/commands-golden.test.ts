@@ -541,6 +541,9 @@ test("a node that does not serve it, or does not want to", async () => {
   await transcript.run(commands, ["verify", NODE, NODE, "--deep"]);
   await transcript.run(commands, ["replicas", NODE]);
   await transcript.run(commands, ["checkpoint", NODE]);
+  transcript.say("A password in an address is nobody's business.");
+  const { stderr } = await transcript.run(commands, ["checkpoint", NODE.replace("//", "//me:hidden@")]);
+  expect(stderr).not.toContain("hidden");
   transcript.expectGolden("refusals");
 });
 

@@ -75,7 +75,7 @@ function readingLines(
   return [verdict, ...urls.map((url, index) => `  ${verificationText(url, readings[index]!)}`)];
 }
 
-/** Not Promise.all's type alone: when one fails, the other's failure is not unhandled. */
+/** Of two, as a pair again. */
 async function both<T>(promises: readonly Promise<T>[]): Promise<Pair<T>> {
   return (await Promise.all(promises)) as unknown as Pair<T>;
 }
