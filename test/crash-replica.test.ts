@@ -20,6 +20,7 @@ const {
   FOLLOWING,
   PRIMARY,
   RESYNC,
+  RETENTION,
   SNAPSHOT,
   dieAt,
 } = failpoints;
@@ -54,6 +55,7 @@ it("every failpoint in the product is in one of the lists here", () => {
     BOOTSTRAP,
     RESYNC,
     PRIMARY,
+    RETENTION,
     SNAPSHOT,
     ELSEWHERE,
   ].flat();

@@ -44,6 +44,12 @@ test("it is endangered with a quarter left, or an hour at the present rate", () 
     secondsUntilLost: expect.closeTo(3600, -1),
   });
   expect(judgeRoom({ ...AWAY, netBytesPerSecond: anHour * 0.99 }, TEN).retention).toBe("extended");
+  // A short absence under a heavy load is no danger yet.
+  const brief = { ...AWAY, isKeptAnyway: true, netBytesPerSecond: anHour * 1.0001 };
+  expect(judgeRoom(brief, TEN)).toMatchObject({
+    retention: "reserved",
+    secondsUntilLost: expect.closeTo(3600, -1),
+  });
   // It catches up.
   expect(judgeRoom({ ...AWAY, netBytesPerSecond: -anHour }, TEN)).toMatchObject({
     retention: "extended",

@@ -2,7 +2,7 @@ import type { RetentionLimits } from "./retention.ts";
 
 /** The part of the most that the log may hold, at which a replica is announced as endangered … */
 const ENDANGERED_PART = 1 / 4;
-/** … or so long before it is lost at the present rate. */
+/** … or so long before it is lost at the present rate; but not while it is within what is kept anyway. */
 const ENDANGERED_SECONDS = 3600;
 /** It is out of danger again only when there is half as much more: what is announced must not flutter. */
 const RELIEF = 1.5;
@@ -46,6 +46,6 @@ export function judgeRoom(
   const isEndangered =
     !isAtEnd &&
     (bytesUntilLost <= maxBytes * ENDANGERED_PART * factor ||
-      (secondsUntilLost !== null && secondsUntilLost <= ENDANGERED_SECONDS * factor));
+      (!isKeptAnyway && secondsUntilLost !== null && secondsUntilLost <= ENDANGERED_SECONDS * factor));
   return { retention: isEndangered ? "endangered" : plain, bytesUntilLost, secondsUntilLost };
 }

@@ -1,7 +1,6 @@
 import { readFileSync, renameSync } from "node:fs";
 import { z } from "zod";
 import { TailraceError } from "../errors.ts";
-import { failpoint } from "../failpoint.ts";
 import { writeFileAtomically } from "../storage/atomic-file.ts";
 import { onStorage, storageError, systemCode } from "../storage/storage-error.ts";
 import type { Cursor, Txid } from "../units.ts";
@@ -107,7 +106,6 @@ export function readReplicas(path: string): StoredTracking | DamagedTracking | u
 export function writeReplicas(path: string, tracking: StoredTracking): void {
   const document = { formatVersion: REPLICAS_FORMAT_VERSION, ...tracking };
   writeFileAtomically(path, Buffer.from(`${JSON.stringify(document)}\n`));
-  failpoint("tracking.written");
 }
 
 function parseJson(text: string): unknown {

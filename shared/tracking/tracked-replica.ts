@@ -89,7 +89,7 @@ export class TrackedReplica {
     const hasAskedAgain = sighting.lastSeenMs > this.lastSeenMs;
     if (step < 0) this.stepBack(sighting.received, nowMs);
     // That an answer has ended is no second request: at the end, one that is open is.
-    if (hasAskedAgain && (step > 0 || (sighting.isAtEnd && sighting.isAsking))) this.isFollowing = true;
+    if (step > 0 || (hasAskedAgain && sighting.isAtEnd && sighting.isAsking)) this.isFollowing = true;
     const hasChanged = isOtherLog || step !== 0 || sighting.appliedTxid !== this.appliedTxid;
     this.logId = sighting.logId;
     this.address = sighting.address;

@@ -58,7 +58,6 @@ export const SNAPSHOT: readonly string[] = [
 export const REPAIR: readonly string[] = ["repair.begun", "repair.tail-saved", "repair.moved", "repair.cut"];
 /** Hit by a primary that drops a part of its log which no replica needs any more. */
 export const RETENTION: readonly string[] = [
-  "tracking.written",
   "retention.tracked",
   "log.segment-removed",
   "retention.dropped",
