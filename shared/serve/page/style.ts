@@ -176,7 +176,7 @@ footer { color: var(--dim); font-size: .8125rem; padding-bottom: 2.5rem; display
   .branches li:only-child::before { height: 2.5rem; }
   .branches .edge { position: absolute; left: 0; top: 2rem; width: 1.25rem; }
   .branches .edge > span { display: none; }
-  .branches .node, .tree:has(.source) .branches .node { grid-template-columns: auto minmax(0, 1fr); gap: .125rem .75rem; }
+  .branches .node, .tree:has(.source) .branches .node { grid-template-columns: repeat(auto-fit, minmax(min(7rem, 100%), 1fr)); gap: .125rem .75rem; }
   .node.self, .node.source { max-width: 24rem; }
   .branches .node strong { grid-column: 1 / -1; }
   .branches .node .lag { display: block; text-align: right; }
@@ -200,13 +200,14 @@ footer { color: var(--dim); font-size: .8125rem; padding-bottom: 2.5rem; display
   .plot .axis { width: 3.25rem; }
   .times { margin-left: 3.875rem; }
   figcaption { padding-left: 0; flex-wrap: wrap; }
+  figcaption .at { flex: initial; }
   table, tbody, tr, th, td { display: block; }
   .replicas tbody :is(th, td):nth-child(n) { width: auto; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { border-top: 1px solid var(--line); padding: .625rem 0; }
   tbody tr:first-child { border-top: 0; padding-top: 0; }
   tbody th, tbody td { border: 0; padding: .125rem 0; }
-  tbody td { display: grid; grid-template-columns: 7rem 1fr; }
+  tbody td { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 4fr); }
   tbody td::before { content: attr(data-label); color: var(--dim); grid-row: span 2; }
   tbody td > * { grid-column: 2; }
   .errors li { grid-template-columns: 1fr; }
