@@ -1,11 +1,11 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Cleanup } from "./harness/cleanup.ts";
 import { ServingProcess, until } from "./harness/node-process.ts";
-import { assertSameBytes, shell } from "./harness/shell.ts";
+import { assertSameBytes } from "./harness/shell.ts";
 import { SmallDisk } from "./harness/small-disk.ts";
+import { application, commits, goesTo, rowsOf, says } from "./harness/storage-story.ts";
 
 /*
  * A full disk, no descriptors, a read-only file system, met by real nodes: they say so, the application goes on writing,
@@ -20,7 +20,7 @@ afterEach(async () => {
   cleanup = new Cleanup();
 });
 
-function disk(sizeBytes: number): SmallDisk {
+function diskOf(sizeBytes: number): SmallDisk {
   const made = new SmallDisk(sizeBytes);
   disks.push(made);
   return made;
@@ -30,49 +30,10 @@ async function node(...argv: readonly string[]): Promise<ServingProcess> {
   return cleanup.owns(await ServingProcess.start(argv));
 }
 
-/** An application in another process: so many commits, each of one row. @returns the longest that one took, in ms */
-function commits(file: string, count: number, bytes = 3000): number {
-  const program = `
-import sqlite3, time, os
-c = sqlite3.connect(${JSON.stringify(file)}, isolation_level=None, timeout=20)
-worst = 0
-for i in range(${count}):
-    start = time.monotonic()
-    c.execute("insert into t(b) values (?)", (os.urandom(${bytes}),))
-    worst = max(worst, time.monotonic() - start)
-print(int(worst * 1000))
-`;
-  return Number(execFileSync("python3", ["-c", program], { encoding: "utf8" }));
-}
-
-function database(path: string, rows = 0): string {
-  shell(
-    path,
-    `PRAGMA journal_mode=WAL; CREATE TABLE t(a INTEGER PRIMARY KEY, b);
-     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<${rows})
-     INSERT INTO t(b) SELECT randomblob(3000) FROM n WHERE ${rows} > 0; PRAGMA wal_checkpoint(TRUNCATE)`,
-  );
-  return path;
-}
-
-const rowsOf = (file: string): number => Number(shell(`file:${file}?mode=ro`, "SELECT count(*) FROM t"));
-const goesTo = (file: string, rows: number): Promise<number> =>
-  until(
-    `${file} has ${rows} rows`,
-    () => rowsOf(file),
-    (found) => found === rows,
-  );
-const says = (of: ServingProcess, pattern: RegExp): Promise<string> =>
-  until(
-    `status says ${pattern}`,
-    async () => JSON.stringify(await of.status()),
-    (text) => pattern.test(text),
-  );
-
 describe.skipIf(!SmallDisk.isAllowed)("a full disk (skipped where a test may not mount one)", () => {
   test("under the primary's log: capture waits, says so, no writer does, and it goes on by itself", async () => {
-    const small = disk(16 << 20);
-    const file = database(join(cleanup.folder, "app.db"));
+    const small = diskOf(16 << 20);
+    const file = application(join(cleanup.folder, "app.db"));
     const edge = join(cleanup.folder, "edge.db");
     const primary = await node("primary", file, "--data-dir", join(small.path, "data"));
     const replica = await node("replica", primary.url, edge);
@@ -96,8 +57,8 @@ describe.skipIf(!SmallDisk.isAllowed)("a full disk (skipped where a test may not
   });
 
   test("too full for a snapshot: that is said, nothing is left of it, and the log goes on", async () => {
-    const small = disk(24 << 20);
-    const file = database(join(cleanup.folder, "app.db"), 2000);
+    const small = diskOf(24 << 20);
+    const file = application(join(cleanup.folder, "app.db"), 2000);
     const primary = await node("primary", file, "--data-dir", join(small.path, "data"));
     small.fill(2 << 20);
     const edge = join(cleanup.folder, "edge.db");
@@ -118,8 +79,8 @@ describe.skipIf(!SmallDisk.isAllowed)("a full disk (skipped where a test may not
   });
 
   test("under a replica, while it fetches, receives and applies: it goes on by itself each time", async () => {
-    const small = disk(32 << 20);
-    const file = database(join(cleanup.folder, "app.db"), 2000);
+    const small = diskOf(32 << 20);
+    const file = application(join(cleanup.folder, "app.db"), 2000);
     const primary = await node("primary", file);
     const edge = join(small.path, "edge.db");
     small.fill(4 << 20);
@@ -143,8 +104,8 @@ describe.skipIf(!SmallDisk.isAllowed)("a full disk (skipped where a test may not
   });
 
   test("under a replica's database alone: what is applied waits for room, readers read on", async () => {
-    const small = disk(32 << 20);
-    const file = database(join(cleanup.folder, "app.db"), 500);
+    const small = diskOf(32 << 20);
+    const file = application(join(cleanup.folder, "app.db"), 500);
     const primary = await node("primary", file);
     const edge = join(small.path, "edge.db");
     const replica = await node("replica", primary.url, edge, "--data-dir", join(cleanup.folder, "edge-data"));
@@ -162,8 +123,8 @@ describe.skipIf(!SmallDisk.isAllowed)("a full disk (skipped where a test may not
   });
 
   test("a primary that is told to end on a full disk ends, and the next start misses nothing", async () => {
-    const small = disk(16 << 20);
-    const file = database(join(cleanup.folder, "app.db"));
+    const small = diskOf(16 << 20);
+    const file = application(join(cleanup.folder, "app.db"));
     const edge = join(cleanup.folder, "edge.db");
     const dataDir = join(small.path, "data");
     let primary = await node("primary", file, "--data-dir", dataDir);

@@ -295,7 +295,43 @@ describe("a full disk", () => {
     },
   );
 
-  test("where not even the cut succeeds, the log is closed to writing and healed at the next open", () => {
+  test("where not even the cut succeeds, nothing is written before it has", () => {
+    const storage: LogStorage = { write: writeSync, truncate: ftruncateSync, dataSync: fdatasyncSync };
+    const { log } = open({ storage });
+    append(log);
+    storage.write = (descriptor, bytes, from, _count, position) => {
+      storage.write = () => {
+        throw new Error("EIO");
+      };
+      return writeSync(descriptor, bytes, from, 200, position);
+    };
+    let cuts = 0;
+    storage.truncate = () => {
+      cuts += 1;
+      throw new Error("EROFS");
+    };
+    const record = history.record();
+    expect(expectError(() => append(log, record))).toMatchObject({
+      retryable: true,
+      message: expect.stringContaining("EIO"),
+    });
+    storage.write = writeSync;
+    expect(expectError(() => append(log, record))).toMatchObject({
+      retryable: true,
+      message: expect.stringMatching(/cannot be cut back.*EROFS/),
+    });
+    log.abandonRecord();
+    expect(cuts).toBe(2);
+    storage.truncate = ftruncateSync;
+    append(log, record);
+    expect(log.headTxid).toBe(2);
+    log.close();
+    const { log: healed, cut: nothing } = open({ storage });
+    expect([healed.headTxid, nothing]).toEqual([2, undefined]);
+    healed.close();
+  });
+
+  test("what could not be cut off is cut at the next open", () => {
     const storage: LogStorage = { write: writeSync, truncate: ftruncateSync, dataSync: fdatasyncSync };
     const { log } = open({ storage });
     append(log);
@@ -307,9 +343,9 @@ describe("a full disk", () => {
       return writeSync(descriptor, bytes, from, 200, position);
     };
     storage.truncate = () => {
-      throw new Error("EIO");
+      throw new Error("EROFS");
     };
-    expect(expectError(() => append(log)).retryable).toBe(false);
+    expectError(() => append(log));
     log.close();
     const { log: again, cut } = open();
     expect(cut).toEqual({ segment: 1, offset: end.offset, bytes: 200 });

@@ -68,6 +68,8 @@ export class LogWriter {
   private recorded = 0;
   /** Where the next fragment goes: past `end` within a record. */
   private writeOffset: number;
+  /** Bytes of a record that was given up may stand past `end`: they go before anything else is written. */
+  private isUncut = false;
   /** Set when the file is in a state that is not known: nothing more is written. */
   private brokenBy: TailraceError | undefined;
 
@@ -161,6 +163,7 @@ export class LogWriter {
     if (this.brokenBy !== undefined) throw this.brokenBy;
     const header = decodeFragmentHeader(fragment);
     assert(header.lengthBytes === fragment.length, "a fragment is appended whole");
+    if (this.isUncut) this.truncate(this.recordEnd.offset);
     if (this.chain.openFragments === 0) this.sealIfDue();
     const what = this.chain.refuses(header);
     assert(what === undefined, what ?? "");
@@ -225,7 +228,9 @@ export class LogWriter {
   close(): void {
     try {
       if (this.brokenBy === undefined) {
-        this.abandonRecord();
+        this.chain.abandonRecord();
+        // What stays is a torn tail, which the next open cuts.
+        if (this.isUncut || this.writeOffset > this.recordEnd.offset) this.tryCut();
         this.sync();
       }
     } finally {
@@ -249,19 +254,30 @@ export class LogWriter {
       }
     } catch (cause) {
       this.chain.abandonRecord();
-      this.truncate(this.recordEnd.offset);
+      this.tryCut();
       throw this.failure("cannot be written", cause, true);
     }
     this.writeOffset += bytes.length;
   }
 
+  /** @throws storage_failed, and then it is tried again before anything is written */
   private truncate(sizeBytes: number): void {
+    this.writeOffset = sizeBytes;
+    this.isUncut = true;
     try {
       this.storage.truncate(this.descriptor, sizeBytes);
     } catch (cause) {
-      throw this.break("cannot be cut back to its last whole record", cause);
+      throw this.failure("cannot be cut back to its last whole record", cause, true);
     }
-    this.writeOffset = sizeBytes;
+    this.isUncut = false;
+  }
+
+  private tryCut(): void {
+    try {
+      this.truncate(this.recordEnd.offset);
+    } catch {
+      // A read-only file system refuses this as well as the write: what went wrong first is what is told.
+    }
   }
 
   private sealIfDue(): void {

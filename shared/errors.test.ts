@@ -1,0 +1,51 @@
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, test } from "vitest";
+import { TailraceError, asTailraceError } from "./errors.ts";
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("a foreign error", () => {
+  test.each(["ENOSPC", "EMFILE", "EROFS", "ERR_WORKER_INIT_FAILED", "SQLITE_FULL", "SQLITE_IOERR_WRITE"])(
+    "%s is a shortage: it passes, and there is a hint",
+    (code) => {
+      const error = Object.assign(new Error("so it is"), { code });
+      expect(asTailraceError(error)).toMatchObject({
+        code: "storage_failed",
+        message: "so it is",
+        retryable: true,
+        hint: expect.stringContaining("free space"),
+        cause: error,
+      });
+    },
+  );
+
+  test("SQLite that cannot open a file lacks something", () => {
+    const error = thrownBy(() => new DatabaseSync("/nowhere/at/all.db"));
+    expect(asTailraceError(error)).toMatchObject({ code: "storage_failed", retryable: true });
+  });
+
+  test("anything else is a bug: it does not pass", () => {
+    const database = new DatabaseSync(":memory:");
+    for (const value of [
+      new TypeError("x"),
+      "text",
+      null,
+      undefined,
+      thrownBy(() => database.exec("nonsense")),
+    ])
+      expect(asTailraceError(value)).toMatchObject({ code: "internal", retryable: false });
+    database.close();
+  });
+
+  test("one of ours stays what it is", () => {
+    const error = new TailraceError("damaged", "so it is");
+    expect(asTailraceError(error)).toBe(error);
+  });
+});

@@ -1,0 +1,197 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { Cleanup } from "./harness/cleanup.ts";
+import { SmallDisk } from "./harness/small-disk.ts";
+import { ServingProcess, until } from "./harness/node-process.ts";
+import { assertSameBytes } from "./harness/shell.ts";
+import { application, commits, goesTo, rowsOf, says } from "./harness/storage-story.ts";
+
+/* No file descriptors left, and a file system that has become read-only, met by real nodes. */
+
+let cleanup = new Cleanup();
+const undo: (() => void)[] = [];
+afterEach(async () => {
+  await cleanup.run();
+  for (const each of undo.splice(0).toReversed()) each();
+  cleanup = new Cleanup();
+});
+
+async function node(...argv: readonly string[]): Promise<ServingProcess> {
+  return cleanup.owns(await ServingProcess.start(argv));
+}
+
+/** What is open stays open; nothing can be opened for writing below the folder, or made in it. */
+function makeReadOnly(folder: string): () => void {
+  execFileSync("mount", ["--bind", folder, folder]);
+  execFileSync("mount", ["-o", "remount,bind,ro", folder]);
+  let isDone = false;
+  const back = (): void => {
+    if (!isDone) execFileSync("umount", ["-l", folder]);
+    isDone = true;
+  };
+  undo.push(back);
+  return back;
+}
+
+/** Leaves a running process no descriptor but those that it has; undone by the call that it returns. */
+function takeDescriptors(of: ServingProcess): () => void {
+  const used = readdirSync(`/proc/${of.pid}/fd`).map(Number);
+  const set = (limit: string): void =>
+    void execFileSync("prlimit", ["--pid", String(of.pid), `--nofile=${limit}:`]);
+  const [before] = execFileSync(
+    "prlimit",
+    ["--pid", String(of.pid), "--nofile", "--noheadings", "-o", "SOFT"],
+    {
+      encoding: "utf8",
+    },
+  ).split("\n");
+  // The lowest that is free is the next one to be given out.
+  set(String(Math.min(...[...Array(Math.max(...used) + 2).keys()].filter((fd) => !used.includes(fd)))));
+  return () => set(before!.trim());
+}
+
+/** Over a connection that is kept, for where there can be no other. */
+function ask(
+  method: "GET" | "POST",
+  url: string,
+  agent: Agent,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, agent }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (more: string) => (text += more));
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+const takeSnapshot = (of: ServingProcess, agent: Agent): ReturnType<typeof ask> =>
+  ask("POST", `${of.url}/admin/snapshots`, agent);
+
+function oneConnection(): Agent {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  undo.push(() => agent.destroy());
+  return agent;
+}
+
+describe("no descriptors left", () => {
+  test("to a primary: what needs one fails and is said, capture goes on, and all else when there are some again", async () => {
+    const file = application(join(cleanup.folder, "app.db"));
+    const edge = join(cleanup.folder, "edge.db");
+    const primary = await node("primary", file);
+    const replica = await node("replica", primary.url, edge);
+    commits(file, 20);
+    await goesTo(edge, 20);
+    const kept = oneConnection();
+    expect((await takeSnapshot(primary, kept)).status).toBe(201);
+    const giveBack = takeDescriptors(primary);
+    const { status, text } = await takeSnapshot(primary, kept);
+    expect([status >= 500, text]).toEqual([true, expect.stringContaining('"code":"storage_failed"')]);
+    expect(commits(file, 100)).toBeLessThan(5000);
+    // To capture it needs no new one.
+    await until(
+      "all is captured",
+      () => ask("GET", `${primary.url}/admin/wal`, kept),
+      (answer) => answer.text.includes('"headTxid":120,'),
+    );
+    giveBack();
+    expect((await takeSnapshot(primary, kept)).status).toBe(201);
+    commits(file, 20);
+    await goesTo(edge, 140);
+    await replica.stop();
+    await primary.stop();
+    assertSameBytes(file, edge);
+  });
+
+  test("to a replica: it goes on by itself when there are some again", async () => {
+    const file = application(join(cleanup.folder, "app.db"));
+    const edge = join(cleanup.folder, "edge.db");
+    const primary = await node("primary", file);
+    const replica = await node("replica", primary.url, edge);
+    commits(file, 20);
+    await goesTo(edge, 20);
+    const giveBack = takeDescriptors(replica);
+    // More than it keeps in its SQLite WAL: its checkpoints come into it as well.
+    commits(file, 100, 200_000);
+    giveBack();
+    await goesTo(edge, 120);
+    await replica.stop();
+    await primary.stop();
+    assertSameBytes(file, edge);
+    expect(replica.text).not.toMatch(/resync/);
+  });
+});
+
+describe.skipIf(!SmallDisk.isAllowed)(
+  "a file system that becomes read-only (skipped where a test may not mount)",
+  () => {
+    test("under a primary: no snapshot, no new file, and it is said; the log and the application go on, and later all does", async () => {
+      const file = application(join(cleanup.folder, "app.db"));
+      const edge = join(cleanup.folder, "edge.db");
+      const late = join(cleanup.folder, "late.db");
+      const primary = await node("primary", file);
+      const replica = await node("replica", primary.url, edge);
+      commits(file, 20);
+      await goesTo(edge, 20);
+      const kept = oneConnection();
+      const makeWritable = makeReadOnly(`${file}-tailrace`);
+      const { status, text } = await takeSnapshot(primary, kept);
+      expect([status >= 500, text]).toEqual([true, expect.stringContaining("EROFS")]);
+      // Also what is known of replicas cannot be written down: that must not stop anything.
+      const another = await node("replica", primary.url, late);
+      expect(commits(file, 200)).toBeLessThan(5000);
+      await goesTo(edge, 220);
+      makeWritable();
+      expect((await takeSnapshot(primary, kept)).status).toBe(201);
+      await goesTo(late, 220);
+      commits(file, 20);
+      for (const each of [edge, late]) await goesTo(each, 240);
+      await replica.stop();
+      await another.stop();
+      await primary.stop();
+      for (const each of [edge, late]) assertSameBytes(file, each);
+    });
+
+    test("under a replica's data folder: it goes on, or says why not and waits; and ends identical", async () => {
+      const file = application(join(cleanup.folder, "app.db"));
+      const edge = join(cleanup.folder, "edge.db");
+      const primary = await node("primary", file);
+      const replica = await node("replica", primary.url, edge);
+      commits(file, 20);
+      await goesTo(edge, 20);
+      const makeWritable = makeReadOnly(`${edge}-tailrace`);
+      commits(file, 100, 200_000);
+      expect(rowsOf(edge)).toBeGreaterThanOrEqual(20);
+      makeWritable();
+      await goesTo(edge, 120);
+      await replica.stop();
+      await primary.stop();
+      assertSameBytes(file, edge);
+    });
+
+    test("before a replica's first landing: it says so, and lands when it can", async () => {
+      const file = application(join(cleanup.folder, "app.db"), 200);
+      const edge = join(cleanup.folder, "edge.db");
+      const primary = await node("primary", file);
+      // Made and left: a data folder that is there.
+      const first = await node("replica", "http://127.0.0.1:9", edge);
+      await first.stop();
+      const makeWritable = makeReadOnly(`${edge}-tailrace`);
+      const replica = ServingProcess.launch(["replica", primary.url, edge]);
+      cleanup.owns(replica);
+      const { code } = await replica.exited;
+      expect([code, replica.text]).toEqual([1, expect.stringMatching(/read_only|EROFS|read-only/)]);
+      makeWritable();
+      const again = await node("replica", primary.url, edge);
+      await goesTo(edge, 200);
+      await says(again, /"lastError":null/);
+      await again.stop();
+      await primary.stop();
+      assertSameBytes(file, edge);
+    });
+  },
+);
