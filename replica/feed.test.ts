@@ -126,7 +126,8 @@ describe("a replica that feeds another", () => {
     await goOnWithout();
     await expect.poll(() => middle.status().replicas[0]?.lagTransactions, { timeout: 10_000 }).toBe(6);
     const { start } = middle.status().log!;
-    expect(await middle.forget("leaf")).toMatchObject({ id: "leaf" });
+    const forgotten = await fetch(`${server.url}/admin/replicas/leaf`, { method: "DELETE" });
+    expect(await forgotten.json()).toMatchObject({ forgotten: { id: "leaf" } });
     await expect(middle.forget("leaf")).rejects.toMatchObject({ code: "replica_unknown" });
     expect(middle.status().replicas).toEqual([]);
     await expect

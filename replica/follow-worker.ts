@@ -87,7 +87,7 @@ async function start(options: FollowOptions): Promise<void> {
       replicasFile: replicaFiles(dataDir, file).replicas,
       durability: options.durability,
       limits: options,
-      receivedBytes: () => follower.status().receiver.receivedBytes,
+      receivedBytes: () => follower.receivedBytes,
       primaryNowMs: () => follower.primaryNowMs,
       disk: () => disk.read(),
       tell: say,

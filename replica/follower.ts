@@ -1,5 +1,4 @@
-import { TailraceError, asTailraceError, fromErrorData, toErrorData } from "../shared/errors.ts";
-import type { ErrorData } from "../shared/errors.ts";
+import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
@@ -9,6 +8,7 @@ import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../
 import { Freshness } from "../shared/plan/freshness.ts";
 import type { NodeHead } from "../shared/serve/engine.ts";
 import type { Txid } from "../shared/units.ts";
+import { ApplyLoop } from "./apply-loop.ts";
 import { followerStatus } from "./follower-status.ts";
 import type { FollowerStatus } from "./follower-status.ts";
 import { Landing } from "./landing.ts";
@@ -25,9 +25,6 @@ export const MAX_BACKLOG_BYTES: number = 256 << 20;
 const TEND_EVERY_MS = 1000;
 /** How long the primary may hold a request while something waits to be applied: with the next one it hears how far that is. */
 const APPLYING_POLL_MS = 250;
-/** Another writer has the lock: the first pause, and the longest. */
-const BUSY_PAUSE_MS = 5;
-const MAX_BUSY_PAUSE_MS = 200;
 
 export interface FollowerOptions {
   readonly local: LocalReplica;
@@ -81,10 +78,9 @@ export class Follower {
   private readonly freshness = new Freshness();
   private readonly troubles: Troubles;
   private readonly landing: Landing;
+  private readonly applying: ApplyLoop;
   private machine: FollowMachine = START;
   private finished: Promise<void> | undefined;
-  private applying: Promise<void> | undefined;
-  private isResting = false;
   private interruption: Interruption | undefined;
   private request: AbortController | undefined;
   private tending: NodeJS.Timeout | undefined;
@@ -93,9 +89,9 @@ export class Follower {
   private head: PeerHead | undefined;
   private lastContactMs: number | null = null;
   private nextTryMs: number | null = null;
-  private blockedBy: ErrorData | null = null;
   private retries = 0;
-  private receivedBytes = 0;
+  /** Log bytes received since the start. */
+  receivedBytes = 0;
 
   constructor(options: FollowerOptions) {
     this.options = options;
@@ -103,6 +99,12 @@ export class Follower {
     this.waiting = new Waiting({ ...options, appliedTxid: () => this.appliedTxid });
     this.troubles = new Troubles(tell, options, options.metrics);
     this.landing = new Landing({ ...options, tell });
+    this.applying = new ApplyLoop({
+      ...options,
+      signal: this.closing.signal,
+      onDrained: () => this.settle(),
+      onFailed: (error) => this.interrupt({ error }),
+    });
   }
 
   /** Begins. Everything after is told by the events. */
@@ -153,8 +155,8 @@ export class Follower {
       machine: this.machine,
       head: this.head,
       age: this.freshness.lag(monotonicMs()),
-      isApplying: this.applying !== undefined,
-      blockedBy: this.blockedBy,
+      isApplying: this.applying.stopping !== undefined,
+      blockedBy: this.applying.blockedBy,
       errors: this.troubles.errors,
       progress: this.landing.progress,
       lastContactMs: this.lastContactMs,
@@ -196,7 +198,7 @@ export class Follower {
         event = await this.perform(effect);
       }
     } finally {
-      await this.rest();
+      await this.applying.rest();
       await local.close();
     }
   }
@@ -206,7 +208,7 @@ export class Follower {
     try {
       if (effect === "receive") return await this.receive(this.request.signal);
       if (effect === "bootstrap" || effect === "resync") {
-        await this.rest();
+        await this.applying.rest();
         await this.land(effect);
         return { type: "landed" };
       }
@@ -229,10 +231,11 @@ export class Follower {
     await this.stand();
     this.throwInterruption();
     // What was received before a failure may still wait to be applied.
-    this.apply();
-    while (local.backlogBytes > MAX_BACKLOG_BYTES && this.applying !== undefined) await this.applying;
+    this.applying.wake();
+    while (local.backlogBytes > MAX_BACKLOG_BYTES && this.applying.stopping !== undefined)
+      await this.applying.stopping;
     // An applier that fails gives up the standing at once, and says why a moment later.
-    if (local.received === undefined) await this.applying;
+    if (local.received === undefined) await this.applying.stopping;
     this.throwInterruption();
     const position = local.position!;
     const isApplied = position.applied.txid >= (this.head?.txid ?? 0);
@@ -255,7 +258,7 @@ export class Follower {
     this.receivedBytes += chunk.bytes.length;
     this.throwInterruption();
     local.receive(chunk);
-    this.apply();
+    this.applying.wake();
     local.syncReceived();
     this.throwInterruption();
     const { applied } = local.position!;
@@ -300,40 +303,9 @@ export class Follower {
     events.settled(local.position!);
   }
 
-  /** Applies what is there, beside everything else. A small batch is in the database when this returns. */
-  private apply(): void {
-    this.applying ??= this.drain().finally(() => {
-      this.applying = undefined;
-    });
-  }
-
-  private async drain(): Promise<void> {
-    const { local, events, sleep } = this.options;
-    let busy = 0;
-    let isMoved = false;
-    while (!this.isResting && !this.closing.signal.aborted) {
-      try {
-        const hasApplied = await local.applyNext();
-        this.blockedBy = null;
-        busy = 0;
-        if (hasApplied) isMoved = true;
-        // What is fed to others goes no further than this: they need not wait for the next answer of the primary.
-        else if (isMoved) events.settled(local.position!);
-        if (!hasApplied) return;
-      } catch (thrown) {
-        const error = asTailraceError(thrown);
-        if (error.code !== "database_busy") return this.interrupt({ error });
-        this.blockedBy = toErrorData(error);
-        await sleep(Math.min(BUSY_PAUSE_MS * 2 ** busy++, MAX_BUSY_PAUSE_MS), this.closing.signal);
-      }
-    }
-  }
-
-  /** Lets the applier come to a stop between two batches. */
-  private async rest(): Promise<void> {
-    this.isResting = true;
-    await this.applying;
-    this.isResting = false;
+  /** What is fed to others goes no further than this: they need not wait for the next answer of the primary. */
+  private settle(): void {
+    this.options.events.settled(this.options.local.position!);
   }
 
   /** Something beside the receiver has failed: it shows at the receiver's next step, which is now. */
@@ -360,7 +332,8 @@ export class Follower {
   private async tend(): Promise<void> {
     const { local, events } = this.options;
     events.tended();
-    if (this.applying !== undefined || this.request === undefined || this.machine.work !== "receive") return;
+    if (this.applying.stopping !== undefined || this.request === undefined || this.machine.work !== "receive")
+      return;
     try {
       if ((await local.tend()) === "here") return;
       this.interrupt(this.gone());
@@ -386,7 +359,7 @@ export class Follower {
     const { onForeignWrite, events, local } = this.options;
     const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
     this.troubles.failed(error, remedy, local.position?.applied.txid ?? -1);
-    if (remedy === "bootstrap") await this.rest().then(() => local.letGo());
+    if (remedy === "bootstrap") await this.applying.rest().then(() => local.letGo());
     if (remedy === "stop") {
       this.waiting.end(stopped(error));
       events.failed(error);
