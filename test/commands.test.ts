@@ -212,6 +212,10 @@ describe("the demo", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events[0]).toEqual({
+      event: "page",
+      url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/) as string,
+    });
     expect(events.filter(({ event }) => event === "sample").length).toBeGreaterThan(0);
     expect(events.filter(({ event }) => event === "proof")).toMatchObject([
       { replica: "replica-1", isIdentical: true },

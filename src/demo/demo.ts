@@ -84,6 +84,8 @@ async function demonstrate(
   const primaryFile = join(folder, "primary.db");
   if (database !== undefined) await copyDatabase(database, primaryFile);
   const primary = await startNode("primary", ["primary"], primaryFile);
+  const page = `${primary.url}/`;
+  output.event("page", { url: page }, `page       ${page}   to see it all live in a browser`);
   output.message(`primary    ${primary.url}   ${primary.file}`);
   const replicas = await Promise.all(
     Array.from({ length: replicaCount }, (_, index) => {
