@@ -21,9 +21,6 @@ interface Common extends EngineStatus {
   readonly replicasReleased?: unknown;
 }
 
-/** How a checkpoint of the SQLite WAL ended. */
-export type CheckpointResult = "complete" | "partial" | "busy" | "failed";
-
 /** The metrics that an engine has on every node: of its log, its snapshots, the replicas that it feeds, its disk. */
 export class EngineMetrics<Status extends EngineStatus> {
   protected readonly set: MetricSet<Status> = new MetricSet<Status>();

@@ -103,6 +103,20 @@ describe("GET /metrics", () => {
     expect((await scrape(serving)).get(left)).toBe(1);
   });
 
+  test("the engine has been told what was seen of replicas before it is asked", async () => {
+    const serving = await start();
+    serving.commit(1);
+    await get(`${serving.url}/wal?segment=1&offset=0&max_bytes=1000&replica_id=edge-1`);
+    const told: string[] = [];
+    const methods = serving.engine.methods as { metrics: unknown };
+    methods.metrics = () => {
+      told.push(...serving.engine.reports.flatMap(({ sightings }) => sightings.map(({ id }) => id)));
+      return [];
+    };
+    await scrape(serving);
+    expect(told).toContain("edge-1");
+  });
+
   test("while the engine hangs: its last word, and that it does not answer", async () => {
     let nowMs = 1_700_000_000_000;
     const serving = await start({ clock: () => nowMs, limits: { engineStatusMs: 5 } });

@@ -6,8 +6,8 @@ import type { NodeContext, Parts } from "./parts.ts";
 export function metricsRoute(parts: Parts): (c: NodeContext) => Promise<Response> {
   const { role, version, startedMs, state, status, engineMetrics, metrics, limits } = parts;
   return async (c) => {
-    // Asking for the status tells the engine what was seen of replicas since the last report.
-    const [engine, usage] = await Promise.all([engineMetrics.read(), processUsage(), status.read()]);
+    // Asking for the status first tells the engine what was seen of replicas since the last report.
+    const [, engine, usage] = await Promise.all([status.read(), engineMetrics.read(), processUsage()]);
     const { chunks, waiters, downloads, connections } = parts;
     const own = await metrics.json({
       version,
