@@ -44,6 +44,7 @@ test("what is written is read back as the same number", () => {
   expect(formatAmount(2 ** 30, "bytes")).toBe("1GiB");
   expect(formatAmount(1_500_000_001, "bytes")).toBe("1500000001B");
   expect(formatAmount(8_000_000_000, "bytes")).toBe("8GB");
+  expect(formatAmount(60_000, "ms")).toBe("1min");
   expect(formatAmount(86_400_000, "ms")).toBe("24h");
   expect(formatAmount(604_800_000, "ms")).toBe("7d");
   expect(formatAmount(90_000, "ms")).toBe("90s");

@@ -8,6 +8,9 @@ export type Unit = "bytes" | "ms";
 const AMOUNT = /^(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)$/i;
 const PLAIN = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
+/** Of a larger number, another unit is looked for. */
+const MAX_READABLE = 9_999;
+
 const BYTES: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1e3,
@@ -49,7 +52,7 @@ export function parseAmount(text: string, unit: Unit): number | undefined {
   return factor === undefined ? undefined : Math.round(Number(number) * factor);
 }
 
-/** The shortest exact form with a unit: `64MiB`, `8GB`, `1500000001B`, `36h`, `1500ms`; `0`. */
+/** An exact form with a unit, as people would write it: `64MiB`, `8GB`, `1500000001B`, `36h`, `1500ms`; `0`. */
 export function formatAmount(value: number, unit: Unit): string {
   if (value === 0) return "0";
   const names =
@@ -58,10 +61,10 @@ export function formatAmount(value: number, unit: Unit): string {
       : ["d", "h", "min", "s", "ms"];
   const factors = unit === "bytes" ? BYTES : MS;
   const factorOf = (name: string): number => factors[name.toLowerCase()] ?? 1;
-  const [shortest = String(value)] = names
+  const forms = names
     // A day is 24h: limits of up to two days are written in hours.
     .filter((name) => value % factorOf(name) === 0 && (name !== "d" || value >= 2 * factorOf(name)))
-    .map((name) => `${value / factorOf(name)}${name}`)
-    .toSorted((a, b) => a.length - b.length);
-  return shortest;
+    .map((name) => ({ count: value / factorOf(name), name }));
+  const { count, name } = forms.find((form) => form.count <= MAX_READABLE) ?? forms.at(-1)!;
+  return `${count}${name}`;
 }

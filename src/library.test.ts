@@ -48,6 +48,25 @@ describe("the library", () => {
     expect((await fetch(`${primary.address}/readyz`)).status).toBe(200);
   });
 
+  test("limits change while it is open, all or none", async () => {
+    await using primary = await openPrimary({ file: path("app.db"), listen, keepLogBytes: 5 << 20 });
+    expect(primary.status().log).toMatchObject({ keepBytes: 5 << 20 });
+    await primary.configure({ keepLogBytes: 7 << 20, maxLogBytes: 0 });
+    const changed = { keepBytes: 7 << 20, maxBytes: null };
+    await expect.poll(() => primary.status().log).toMatchObject(changed);
+    const wrong = primary.configure({ keepLogBytes: 9 << 20, keepSnapshots: 0 });
+    await expect(wrong).rejects.toMatchObject({ code: "invalid_request" });
+    await expect.poll(() => primary.status().log).toMatchObject(changed);
+
+    primary.database.exec("CREATE TABLE t (x)");
+    await using replica = await openReplica({ primary: primary.address ?? "", file: path("edge.db") });
+    await replica.configure({ keepLogBytes: 3 << 20 });
+    await expect.poll(() => replica.status().log).toMatchObject({ keepBytes: 3 << 20 });
+    await expect(replica.configure({ maxLogBytes: 2 << 20 })).rejects.toThrow(
+      "option maxLogBytes is 2097152: less than keepLogBytes, which is 3145728",
+    );
+  });
+
   test("a status is the state as of the call", async () => {
     await using primary = await openPrimary({ file: path("app.db"), listen });
     const replica = await openReplica({ primary: primary.address ?? "", file: path("edge.db") });

@@ -53,6 +53,17 @@ describe("what is written where", () => {
     });
   });
 
+  test("no password of a URL is told, to people or programs", () => {
+    const error = new TailraceError("unreachable", "http://me:hunter2@node.test:4800 cannot be reached");
+    for (const json of [false, true]) {
+      const { output, text } = capture({ json });
+      output.error(error);
+      output.message("asking http://me:hunter2@node.test:4800");
+      expect(text.stderr).toContain("http://***@node.test:4800 cannot be reached");
+      expect(text.stderr).not.toContain("hunter2");
+    }
+  });
+
   test("colours are for terminals without NO_COLOR", () => {
     const bold = "\u001B[1mtext\u001B[22m";
     expect(capture({ isTTY: true }).output.style("bold", "text")).toBe(bold);

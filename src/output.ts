@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import type { WriteStream } from "node:tty";
 import { toErrorData } from "../shared/errors.ts";
+import { withoutCredentials } from "./log/redact.ts";
 
 /** Data goes to stdout, messages and progress go to stderr: a pipe sees data alone. */
 export interface Output {
@@ -47,7 +48,7 @@ export function createOutput({
   const mayColour = (environment["NO_COLOR"] ?? "") === "";
   const paint = (stream: Stream, format: Style, text: string): string =>
     mayColour && stream.isTTY === true ? styleText(format, text, { validateStream: false }) : text;
-  const message = (text: string): void => void stderr.write(`${text}\n`);
+  const message = (text: string): void => void stderr.write(`${withoutCredentials(text)}\n`);
 
   return {
     isJson: json,
@@ -61,7 +62,13 @@ export function createOutput({
     },
     message,
     error: (error) => {
-      const data = toErrorData(error);
+      const { code, message: text, hint, retryable } = toErrorData(error);
+      const data = {
+        code,
+        message: withoutCredentials(text),
+        hint: hint === undefined ? undefined : withoutCredentials(hint),
+        retryable,
+      };
       if (json) stderr.write(`${JSON.stringify({ error: data })}\n`);
       else message(`${paint(stderr, "red", "error")} ${data.code}: ${data.message}`);
       if (!json && data.hint !== undefined) message(`  ${data.hint}`);

@@ -39,8 +39,10 @@ export async function serve<Settings extends NodeSettings>(
     output,
     ...(stderr === undefined ? {} : { stderr }),
   });
-  endOnCrash(log);
-  outliveReaders();
+  if (stderr === undefined) {
+    endOnCrash(log);
+    outliveReaders();
+  }
   const reloader = new Reloader({ configuration, readAgain, log });
   const stop = call.listenForStop(
     () => reloader.settings.deadlineMs,

@@ -1,6 +1,9 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { afterEach, expect, test } from "vitest";
@@ -106,4 +109,44 @@ test("SIGHUP asks to reload, and does not end the process", async () => {
   expect(await line()).toBe("reload");
   child.kill("SIGTERM");
   expect(await line()).toBe("asked");
+});
+
+/** Runs the words that follow in a terminal of their own, hands on what they print, and closes the terminal after `ready`. */
+const IN_A_TERMINAL = `
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND), 1)
+    os.execvp(sys.argv[2], sys.argv[2:])
+with open(sys.argv[1]) as said:
+    while "ready" not in said.read():
+        said.seek(0)
+os.close(terminal)
+os.waitpid(child, 0)
+print(open(sys.argv[1]).read(), end="")
+`;
+
+test("SIGHUP of a terminal that was closed asks to stop, as it always has", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tailrace-signals-"));
+  try {
+    const output = join(folder, "output");
+    writeFileSync(output, "");
+    const script = `
+      const { listenForStop, listenForHangUp } = await import(${JSON.stringify(new URL("signals.ts", import.meta.url).href)});
+      const stop = listenForStop({ deadlineMs: () => 60_000, say: console.log });
+      listenForHangUp({ reload: () => console.log("reload"), stop });
+      const timer = setInterval(() => {}, 1000);
+      console.log("ready");
+      await stop.requested;
+      console.log("asked by " + stop.signal.reason.message);
+      clearInterval(timer);`;
+    const words = [output, process.execPath, "--input-type=module", "--eval", script];
+    const said = execFileSync("python3", ["-c", IN_A_TERMINAL, ...words], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect(said).toBe("ready\nasked by stopped by the terminal's end\n");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

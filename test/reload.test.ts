@@ -111,6 +111,21 @@ it("a node without a file says that there is none to read, and goes on", async (
   await node.stop();
 });
 
+it.each([[[]], [["--json"]], [["--log-format", "json"]]])(
+  "a node outlives whoever read what it says: %j",
+  async (words) => {
+    const node = await start(["primary", file, ...words]);
+    node.child.stdout.destroy();
+    node.child.stderr.destroy();
+    // Each is answered by a line that nobody can read; the second one's answer comes after the first has failed.
+    for (let round = 0; round < 2; round++) {
+      node.child.kill("SIGHUP");
+      expect(await node.status()).toMatchObject({ isReady: true });
+    }
+    expect(await node.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+  },
+);
+
 it("a bug that nobody caught is logged before the process ends, without what it quotes", async () => {
   const bug = 'process.on("SIGUSR2",()=>{throw new Error("near \\"hunter2\\": syntax error")})';
   const node = await start(["primary", file, "--log-format", "json"], {

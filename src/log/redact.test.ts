@@ -72,6 +72,7 @@ describe("no secret, no SQL value, no page content", () => {
     expect(written()).toContain('"url":"http://***@node.test/"');
     expect(written()).toContain('"id":"edge-1"');
     expect(written()).toContain('"txid":7');
+    expect(written()).toContain('"somethingNew":"***"');
     expectNoSecret(written());
   });
 

@@ -15,7 +15,9 @@ export const REDACTED = "***";
 const TEXT_FIELDS: ReadonlySet<string> = new Set(
   `address changed checksum code cursor databaseChecksum dataDir driver durability expectedChecksum file folder
    foundChecksum from hint id kind logId logLevel logLevelBefore message needsRestart newLogId oldLogId operation path
-   phase primary reason replica result retention role route signal source state to url version`.split(/\s+/),
+   phase primary reason replica result retention role route setAsideAs signal source state to url version was`.split(
+    /\s+/,
+  ),
 );
 
 /** What no field may be called, whatever it holds: what pino's `redact` looks for once more. */
@@ -33,7 +35,7 @@ export function withoutCredentials(text: string): string {
     .replaceAll(/([a-z][\w+.-]*:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi, `$1${REDACTED}@`)
     .replaceAll(/\b(bearer|basic)\s+[\w.~+/=-]+/gi, `$1 ${REDACTED}`)
     .replaceAll(
-      /\b(authorization|auth[-_]?token|access[-_]?token|token|password|passphrase|secret|api[-_]?key)(["']?\s*[=:]\s*)(?!bearer\b|basic\b)("[^"]*"|'[^']*'|[^\s,;&)}\]]+)/gi,
+      /\b(authorization|auth[-_]?token|access[-_]?token|token|password|passphrase|secret|api[-_]?key)(["']?\s*[=:]\s*)(?!bearer\b|basic\b)("[^"]*"|'[^']*'|[^\s,;&)}\]"']+)/gi,
       `$1$2${REDACTED}`,
     );
 }
@@ -67,12 +69,14 @@ export function safeNotice({ level, name, text, fields }: Notice): Notice {
   const isForeign = fields["code"] === "internal";
   const safe: Record<string, string | number | boolean | null> = {};
   for (const [key, value] of Object.entries(fields).slice(0, MAX_FIELDS)) {
-    if (SECRET_FIELDS.includes(key) || !/^\w{1,64}$/.test(key)) continue;
-    if (value === null || typeof value === "number" || typeof value === "boolean") safe[key] = value;
+    if (!/^\w{1,64}$/.test(key)) continue;
+    // The name stays: whoever misses the value finds the rule.
+    if (SECRET_FIELDS.includes(key)) safe[key] = REDACTED;
+    else if (value === null || typeof value === "number" || typeof value === "boolean") safe[key] = value;
     else if (typeof value === "string" && TEXT_FIELDS.has(key)) {
       const isOurs = !(isForeign && (key === "message" || key === "reason"));
       safe[key] = isOurs ? safeText(value, MAX_FIELD_LENGTH) : safeForeignText(value);
-    }
+    } else safe[key] = REDACTED;
   }
   return {
     level,
