@@ -21,20 +21,28 @@ function prepared(): CapturedDatabase {
   return database;
 }
 
-test("wherever in a record the disk becomes full, the log ends whole, and when there is room nothing is missing", async () => {
+test("wherever in a record the disk becomes full or read-only, the log ends whole, and when there is room nothing is missing", async () => {
   const outside = prepared();
   const database = attachDatabase(driver, outside.file);
   const folder = DataFolder.open(outside.dataDir, driver);
   let roomBytes = Number.POSITIVE_INFINITY;
+  let isReadOnly = false;
+  const refuse = (): void => {
+    if (isReadOnly) throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+  };
   const storage: LogStorage = {
     write(descriptor, bytes, from, count, position) {
+      if (roomBytes === 0) refuse();
       if (roomBytes === 0)
         throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
       const fitting = Math.min(count, roomBytes);
       roomBytes -= fitting;
       return writeSync(descriptor, bytes, from, fitting, position);
     },
-    truncate: ftruncateSync,
+    truncate(descriptor, sizeBytes) {
+      refuse();
+      ftruncateSync(descriptor, sizeBytes);
+    },
     dataSync: () => {},
   };
   const capture = await Capture.open({
@@ -78,6 +86,21 @@ test("wherever in a record the disk becomes full, the log ends whole, and when t
   capture.recover();
   expect(capture.captureAll()).toBe("end");
   expect(capture.log.headTxid).toBe(5 * 40 + 1);
+
+  outside.python(LARGE);
+  // The file system becomes read-only under open files: the rest of the record cannot be cut off either.
+  roomBytes = 2_500_000;
+  isReadOnly = true;
+  expect(() => capture.captureAll()).toThrow(expect.objectContaining({ retryable: true }));
+  capture.recover();
+  expect(() => capture.captureAll()).toThrow(
+    expect.objectContaining({ retryable: true, message: expect.stringContaining("EROFS") }),
+  );
+  capture.recover();
+  isReadOnly = false;
+  roomBytes = Number.POSITIVE_INFINITY;
+  expect(capture.captureAll()).toBe("end");
+  expect(capture.log.headTxid).toBe(5 * 40 + 2);
   expect(capture.table.checksum).toBe(capture.table.recompute());
   expect(outside.fragments().every(({ isDifference }) => !isDifference)).toBe(true);
 });

@@ -47,6 +47,7 @@ const namings = (folder: string): readonly Naming[] => [
   [folder, "DIR"],
   [home, "HOME"],
   [/\b[0-9a-f]{32}\b/g, "LOGID"],
+  [/\b\d replicas?\b/g, "N replicas"],
   [/database checksum [0-9a-f]{16}/g, "database checksum CHECKSUM"],
   [/"(databaseChecksum)":"[0-9a-f]{16}"/g, '"$1":"CHECKSUM"'],
 ];
@@ -247,7 +248,7 @@ const SPOILS: readonly Spoil[] = [
   [
     "replicas.json that makes no sense",
     (folder) => writeFileSync(join(folder, "replicas.json"), "\0\0\0"),
-    [/^damaged replicas\.json:null it makes no sense$/],
+    [/^damaged replicas\.json:null it makes no sense: it is no JSON$/],
   ],
   [
     "files that do not belong there",

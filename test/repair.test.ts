@@ -37,6 +37,7 @@ const copy = (): string => nodes.copyOf(nodes.primaryFile);
 const namings = (folder: string): readonly Naming[] => [
   [folder, "DIR"],
   [/\b[0-9a-f]{32}\b/g, "LOGID"],
+  [/\b\d replicas?\b/g, "N replicas"],
   [/database checksum [0-9a-f]{16}/g, "database checksum CHECKSUM"],
   [/committed (from .*? UTC to .*? UTC|at .*? UTC)/g, "committed WHEN"],
   [/"(keptTimeMs|firstTimeMs|lastTimeMs)":\d+/g, '"$1":TIME'],

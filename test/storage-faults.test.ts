@@ -137,6 +137,7 @@ describe.skipIf(!SmallDisk.isAllowed)("a full disk (skipped where a test may not
     const { port } = primary;
     const ended = await primary.kill("SIGTERM");
     expect(ended.signal, primary.text).toBeNull();
+    expect(primary.text).toContain("ENOSPC");
     commits(file, 30);
     small.free();
     primary = await node("primary", file, "--data-dir", dataDir, "--port", port);

@@ -12,7 +12,7 @@ const SET_ASIDE = /^log-set-aside-([0-9a-f]{32}|unfinished)$/;
 
 const FILES: ReadonlySet<string> = new Set(
   (
-    "lock.db lock.db-journal meta.json pages.sum clean-close.json replicas.json " +
+    "lock.db lock.db-journal meta.json pages.sum clean-close.json replicas.json replicas.json.damaged " +
     "position position.damaged bootstrap.part bootstrap.json resync.sums resync.pages"
   ).split(" "),
 );

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { hashPage } from "../format/page-hash.ts";
 import { alignedBuffer } from "../format/wal.ts";
 import type { SnapshotInfo } from "../serve/engine.ts";
@@ -113,8 +113,4 @@ export function readSnapshot(
     closeSync(image);
     closeSync(sums);
   }
-}
-
-export function snapshotFilePath(folder: string, name: string): string {
-  return join(folder, "snapshots", name);
 }

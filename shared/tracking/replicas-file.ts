@@ -77,6 +77,21 @@ export interface DamagedTracking {
  * @throws unknown_version where a later Tailrace wrote it; storage_failed
  */
 export function readReplicas(path: string): StoredTracking | DamagedTracking | undefined {
+  const found = examineReplicas(path);
+  if (typeof found !== "string") return found;
+  // One is kept for whoever wants to look at it.
+  const setAsideAs = `${path}.damaged`;
+  onStorage("rename", path, () => renameSync(path, setAsideAs));
+  return { setAsideAs, reason: found };
+}
+
+/**
+ * The same, and nothing is changed.
+ *
+ * @returns why the file makes no sense, where it does not
+ * @throws unknown_version, storage_failed
+ */
+export function examineReplicas(path: string): StoredTracking | string | undefined {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -95,11 +110,8 @@ export function readReplicas(path: string): StoredTracking | DamagedTracking | u
   }
   const parsed = schema.safeParse(document);
   if (parsed.success && version === REPLICAS_FORMAT_VERSION) return parsed.data;
-  // One is kept for whoever wants to look at it.
-  const setAsideAs = `${path}.damaged`;
-  onStorage("rename", path, () => renameSync(path, setAsideAs));
-  const reason = parsed.success ? "it names no format version" : z.prettifyError(parsed.error);
-  return { setAsideAs, reason: document === undefined ? "it is no JSON" : reason };
+  if (document === undefined) return "it is no JSON";
+  return parsed.success ? "it names no format version" : z.prettifyError(parsed.error);
 }
 
 /** Durable, and whole or not at all. @throws storage_failed */

@@ -25,6 +25,8 @@ export class StoppedNodes {
     const options = { file, segmentSizeBytes: SEGMENT_SIZE_BYTES };
     const primary = await openPrimary({ ...options, listen: { port: 0 } });
     const replica = await openReplica({ primary: primary.address!, file: replicaFile, id: "edge" });
+    // It has landed before anything is written: its copy of the log begins at the beginning.
+    await replica.sync();
     shell(file, INSERTS);
     await primary.durable();
     await replica.sync();
