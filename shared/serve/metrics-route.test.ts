@@ -105,16 +105,22 @@ describe("GET /metrics", () => {
 
   test("the engine has been told what was seen of replicas before it is asked", async () => {
     const serving = await start();
+    const { engine, url } = serving;
     serving.commit(1);
-    await get(`${serving.url}/wal?segment=1&offset=0&max_bytes=1000&replica_id=edge-1`);
-    const told: string[] = [];
-    const methods = serving.engine.methods as { metrics: unknown };
+    await get(`${url}/wal?segment=1&offset=0&max_bytes=1000&replica_id=edge-1`);
+    let known: number | undefined;
+    const methods = engine.methods as { metrics: unknown };
     methods.metrics = () => {
-      told.push(...serving.engine.reports.flatMap(({ sightings }) => sightings.map(({ id }) => id)));
+      known = engine.reports.flatMap(({ sightings }) => sightings).at(-1)?.received.offset;
       return [];
     };
     await scrape(serving);
-    expect(told).toContain("edge-1");
+    expect(known).toBe(0);
+    // Of one that it knows, it would be told later.
+    const { segment, offset } = serving.head.end;
+    await get(`${url}/wal?segment=${segment}&offset=${offset}&max_bytes=1000&replica_id=edge-1`);
+    await scrape(serving);
+    expect(known).toBe(offset);
   });
 
   test("while the engine hangs: its last word, and that it does not answer", async () => {
