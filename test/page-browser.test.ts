@@ -109,6 +109,7 @@ describe.skipIf(chromium === undefined)("the page in a browser", () => {
     await page.getByText(/This node does not answer since .*: it cannot be reached/).waitFor();
     await visit.pass(30_000);
     await page.getByText(/What you see is 3\d s old/).waitFor();
+    expect(await page.title()).toBe("No answer: primary app.db · Tailrace");
     expect(await page.locator("#live").textContent()).toBe("No answer");
     await node.comeBack();
     node.document = scenes.primaryWith([...three, scenes.replica("new-one")]);
@@ -116,6 +117,7 @@ describe.skipIf(chromium === undefined)("the page in a browser", () => {
     await page.getByRole("link", { name: "new-one" }).waitFor();
     expect(await page.locator("#gone").isVisible()).toBe(false);
     expect(await page.locator("#live").textContent()).toBe("Live");
+    expect(await page.title()).toBe("primary app.db · Tailrace");
   });
 
   test("asks for nothing while nobody sees it, or while it is paused", async () => {

@@ -284,10 +284,14 @@ describe("is all well, and what is to be done", () => {
   });
 });
 
-test("replicas, the worst first; one of which nothing is known comes before those that are well", () => {
+test("replicas, the worst first; one of which nothing is known comes before those that are well, and they stand by id", () => {
   const unknown = { ...well, id: "unknown", lagSeconds: null, lagBytes: null };
   const behind = { ...well, id: "behind", lagSeconds: 2 };
-  const sorted = [well, behind, unknown, late, inactive, lost, endangered].toSorted(compareReplicas);
+  const asGood = { ...well, id: "edge-0", lagSeconds: 0.003, lagBytes: 10 };
+  const better = { ...well, id: "edge-2", lagSeconds: 0.9, lagBytes: 9999 };
+  const sorted = [better, asGood, well, behind, unknown, late, inactive, lost, endangered].toSorted(
+    compareReplicas,
+  );
   expect(sorted.map(({ id }) => id)).toEqual([
     "gone",
     "slow",
@@ -295,6 +299,8 @@ test("replicas, the worst first; one of which nothing is known comes before thos
     "late",
     "unknown",
     "behind",
+    "edge-0",
     "edge-1",
+    "edge-2",
   ]);
 });

@@ -49,6 +49,8 @@ export type NodeDocument = StatusDocument &
 
 /** A replica further behind than this is worth a warning. */
 export const LATE_SECONDS = 60;
+/** Up to here a replica keeps up. */
+const STEADY_SECONDS = 1;
 /** An engine's word older than this is not of now. */
 const ENGINE_LATE_MS = 3_000;
 /** Of the disk. */
@@ -80,14 +82,22 @@ export function healthOf(document: StatusDocument, lateSeconds: number = LATE_SE
   };
 }
 
-/** How far behind a replica is, the worst first: lost, endangered, inactive, then by lag; what is not known before what is good. */
+/**
+ * Replicas, the worst first: lost, endangered, inactive, then by lag; what is not known before what is good. Those that
+ * keep up are in the order of their ids: which of them is some milliseconds ahead changes with every look.
+ */
 export function compareReplicas(a: ReplicaStatus, b: ReplicaStatus): number {
   return (
     troubleOf(b) - troubleOf(a) ||
-    (b.lagSeconds ?? Infinity) - (a.lagSeconds ?? Infinity) ||
-    (b.lagBytes ?? Infinity) - (a.lagBytes ?? Infinity) ||
+    latenessOf(b) - latenessOf(a) ||
+    (latenessOf(a) === 0 ? 0 : (b.lagBytes ?? Infinity) - (a.lagBytes ?? Infinity)) ||
     (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
   );
+}
+
+function latenessOf({ lagSeconds }: ReplicaStatus): number {
+  if (lagSeconds === null) return Infinity;
+  return lagSeconds <= STEADY_SECONDS ? 0 : lagSeconds;
 }
 
 function troubleOf(

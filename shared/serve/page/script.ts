@@ -71,12 +71,13 @@ export const SCRIPT: string = /* js */ String.raw`
     if (gone.hidden === isGone) {
       gone.hidden = !isGone;
       document.documentElement.classList.toggle("gone", isGone);
+      if (isGone) document.title = "No answer: " + document.title;
     }
     const seconds = Math.round((Date.now() - answeredMs) / 1000);
     const since = seconds < 60 ? seconds + " s" : Math.round(seconds / 60) + " min";
     if (isGone) {
       // Said aloud once; how long it is now is only shown.
-      const said = "This node does not answer since " + new Date(answeredMs).toLocaleTimeString() + ": " + why + ".";
+      const said = "This node does not answer since " + new Date(answeredMs).toISOString().slice(11, 19) + " UTC" + ": " + why + ".";
       if ($("gone-text").textContent !== said) $("gone-text").textContent = said;
       $("gone-since").textContent = "What you see is " + since + " old. Trying again every " + EVERY_MS / 1000 + " s.";
     }

@@ -44,7 +44,7 @@ button { cursor: pointer; }
 button:hover { background: var(--soft); }
 #gone { background: var(--error-back); border: 1px solid var(--error); border-radius: 10px; padding: .75rem 1rem; margin: 0 auto 1rem; max-width: 71rem; }
 #gone b { color: var(--error); }
-.gone main { opacity: .6; }
+.gone main { filter: grayscale(1); opacity: .85; }
 main { display: grid; gap: 1rem; padding-bottom: 2rem; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 main > * { grid-column: 1 / -1; min-width: 0; }
 main > .half { grid-column: auto; }
@@ -176,9 +176,9 @@ footer { color: var(--dim); font-size: .8125rem; padding-bottom: 2.5rem; display
   .branches li:only-child::before { height: 2.5rem; }
   .branches .edge { position: absolute; left: 0; top: 2rem; width: 1.25rem; }
   .branches .edge > span { display: none; }
-  .branches .node, .tree:has(.source) .branches .node { grid-template-columns: repeat(auto-fit, minmax(min(7rem, 100%), 1fr)); gap: .125rem .75rem; }
+  .branches .node, .tree:has(.source) .branches .node { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .125rem .75rem; }
   .node.self, .node.source { max-width: 24rem; }
-  .branches .node strong { grid-column: 1 / -1; }
+  .branches .node strong { flex-basis: 100%; }
   .branches .node .lag { display: block; text-align: right; }
   .branches .node .at { display: none; }
   .nobody { padding: .75rem 0 0; }

@@ -1,10 +1,11 @@
 import { UNKNOWN, count, counted, duration, printable, size } from "../../human.ts";
 import { compareReplicas } from "../../plan/health.ts";
 import type { Finding, Health, NodeDocument } from "../../plan/health.ts";
+import type { ReplicaStatus } from "../../status.ts";
 import type { HistoryView } from "../history.ts";
 import { foreign, html, sentence } from "./html.ts";
 import type { Html } from "./html.ts";
-import { agoText, behindText, icon, known, rateText, wordOf } from "./words.ts";
+import { agoText, behindText, icon, known, rateText, toneOf, wordOf } from "./words.ts";
 import type { Tone } from "./words.ts";
 
 const VERDICT_TONES = { well: "ok", warning: "warning", error: "error" } as const;
@@ -105,12 +106,20 @@ export function figures(node: NodeDocument, history: HistoryView): Html {
   </dl>`;
 }
 
+/** Of those that all keep up, the one that is furthest behind. */
+function worstIn(replicas: readonly ReplicaStatus[]): ReplicaStatus | undefined {
+  const [first] = replicas.toSorted(compareReplicas);
+  if (first === undefined || first.lagSeconds === null || !["ok", "busy"].includes(toneOf(first)))
+    return first;
+  return replicas.reduce((a, b) => ((b.lagSeconds ?? 0) > (a.lagSeconds ?? 0) ? b : a));
+}
+
 function worstOf({
   replicas,
   replicasTotal,
   asOfMs,
 }: NodeDocument): readonly [string, string, Html | string] {
-  const [worst] = replicas.toSorted(compareReplicas);
+  const worst = worstIn(replicas);
   if (asOfMs === undefined) return ["Replicas", UNKNOWN, UNKNOWN];
   if (worst === undefined) return ["Replicas", "0", "none has asked yet"];
   const one = replicasTotal === 1;

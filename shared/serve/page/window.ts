@@ -2,7 +2,7 @@ import type { HistoryView } from "../history.ts";
 import { SAMPLE_MS } from "../history.ts";
 
 /** So much is shown: the shortest that holds all there is. */
-const SPANS_MS = [5, 15, 60].map((minutes) => minutes * 60_000);
+const SPANS_MS = [2, 5, 15, 60].map((minutes) => minutes * 60_000);
 const MAX_POINTS = 240;
 
 /**
