@@ -7,6 +7,7 @@ const GIB = 1 << 30;
 const AWAY: ReplicaStanding = {
   heldBytes: 4 * GIB,
   isAtEnd: false,
+  isInNewest: false,
   isKeptAnyway: false,
   netBytesPerSecond: null,
   before: "reserved",
@@ -56,6 +57,13 @@ test("it is endangered with a quarter left, or an hour at the present rate", () 
     secondsUntilLost: null,
   });
   expect(judgeRoom({ ...AWAY, heldBytes: 11 * GIB }, TEN).bytesUntilLost).toBe(0);
+});
+
+test("by the word of some seconds ago it was at the end, but the log has outrun that: it is endangered", () => {
+  expect(judgeRoom({ ...AWAY, isAtEnd: true, heldBytes: 8 * GIB }, TEN).retention).toBe("endangered");
+  // A segment larger than the limit never goes while it is written.
+  const large = { ...AWAY, isAtEnd: true, isInNewest: true, heldBytes: 11 * GIB };
+  expect(judgeRoom(large, TEN)).toMatchObject({ retention: "reserved", bytesUntilLost: 0 });
 });
 
 test("what is announced does not flutter: around a limit it changes once", () => {

@@ -15,6 +15,8 @@ export interface ReplicaStanding {
   readonly heldBytes: number;
   /** It waits at the end. */
   readonly isAtEnd: boolean;
+  /** That segment is the one being written, which never goes. */
+  readonly isInNewest: boolean;
   /** That segment would be kept without any replica, too. */
   readonly isKeptAnyway: boolean;
   /** By how much the log outgrows it; null when that is not known. */
@@ -33,7 +35,7 @@ export interface ReplicaRoom {
 
 /** How much room a replica has before it is given up. */
 export function judgeRoom(
-  { heldBytes, isAtEnd, isKeptAnyway, netBytesPerSecond, before }: ReplicaStanding,
+  { heldBytes, isAtEnd, isInNewest, isKeptAnyway, netBytesPerSecond, before }: ReplicaStanding,
   { maxBytes }: Pick<RetentionLimits, "maxBytes">,
 ): ReplicaRoom {
   const plain = isAtEnd || isKeptAnyway ? "reserved" : "extended";
@@ -43,9 +45,9 @@ export function judgeRoom(
   const isOutgrown = !isAtEnd && netBytesPerSecond !== null && netBytesPerSecond > 0;
   const secondsUntilLost = isOutgrown ? bytesUntilLost / netBytesPerSecond : null;
   const factor = before === "endangered" ? RELIEF : 1;
-  const isEndangered =
-    !isAtEnd &&
-    (bytesUntilLost <= maxBytes * ENDANGERED_PART * factor ||
-      (!isKeptAnyway && secondsUntilLost !== null && secondsUntilLost <= ENDANGERED_SECONDS * factor));
+  const isNear = !isInNewest && bytesUntilLost <= maxBytes * ENDANGERED_PART * factor;
+  const isSoon =
+    !isKeptAnyway && secondsUntilLost !== null && secondsUntilLost <= ENDANGERED_SECONDS * factor;
+  const isEndangered = isNear || isSoon;
   return { retention: isEndangered ? "endangered" : plain, bytesUntilLost, secondsUntilLost };
 }

@@ -184,6 +184,9 @@ export class ReplicaTracker {
       if (isInactive && !replica.isInactive) this.goInactive(replica, limits, nowMs);
       if (!replica.isFollowing && !replica.isAsking && silentMs > STRANGER_MS)
         this.replicas.delete(replica.id);
+      const isTrimmed = compareCursors(replica.received, catalogue.start) < 0;
+      // Nothing was promised to it, and nothing is announced.
+      if (!replica.isFollowing && replica.logId === this.logId && isTrimmed) replica.lostAtMs ??= nowMs;
       // Those in another log, or without a place in this one, hold nothing; they are forgotten all the same.
       const holdsNothing = replica.lostAtMs !== null || replica.logId !== this.logId;
       const overdueMs = releaseAtMs({ inactiveSinceMs: replica.awaySinceMs }, limits);
@@ -283,15 +286,14 @@ export class ReplicaTracker {
       // Its place is gone before it was ever known: it has to resync, and has lost nothing that was promised.
       if (compareCursors(sighting.received, catalogue.start) < 0) replica.lostAtMs = nowMs;
       this.replicas.set(replica.id, replica);
+      if (replica.isFollowing) this.welcome(replica);
       return;
     }
     const wasFollowing = known.isFollowing;
     const awayMs = sighting.lastSeenMs - known.lastSeenMs;
     const hasChanged = known.see(sighting, nowMs);
-    if (known.isFollowing) this.saved.mark(wasFollowing ? (hasChanged ? "change" : "sight") : "new");
-    if (!wasFollowing && known.isFollowing) {
-      this.options.notify(say.replicaSeen(known.id, known.address));
-    }
+    if (wasFollowing) this.saved.mark(hasChanged ? "change" : "sight");
+    else if (known.isFollowing) this.welcome(known);
     if (known.isInactive && (sighting.isAsking || awayMs > 0)) {
       known.isInactive = false;
       this.saved.mark("change");
@@ -308,6 +310,12 @@ export class ReplicaTracker {
       this.warn(`shared ${known.id}`, nowMs, () => say.idShared(known.id, known.address));
     }
     this.noteBehind(known);
+  }
+
+  private welcome(replica: TrackedReplica): void {
+    this.noteBehind(replica);
+    this.saved.mark("new");
+    this.options.notify(say.replicaSeen(replica.id, replica.address));
   }
 
   /** A sighting without anything that cannot be. */
@@ -396,6 +404,7 @@ export class ReplicaTracker {
       {
         heldBytes: catalogue.bytesAfter({ segment, offset: 0 }) ?? catalogue.sizeBytes,
         isAtEnd: !replica.isInactive && this.ends.isAtEnd(replica.received, nowMs),
+        isInNewest: segment >= catalogue.end.segment,
         isKeptAnyway: segment >= decision.firstWithoutReplicas,
         netBytesPerSecond: replica.growth.perSecond,
         before,

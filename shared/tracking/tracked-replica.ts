@@ -31,7 +31,7 @@ export class TrackedReplica {
   uncountedMs: number;
   isAsking: boolean;
   /**
-   * It follows: it has come back for more, from further on or from the end. Log is held only then, and it outlasts a
+   * It follows: it waits at the end, or has come back for more, from further on. Log is held only then, and it outlasts a
    * restart; an id alone, which anybody can make up, holds nothing.
    */
   isFollowing: boolean;
@@ -51,7 +51,7 @@ export class TrackedReplica {
     return new TrackedReplica(
       { ...stored, uncountedMs: 0, isInactive: false, behindSinceMs: null, lostAtMs: null, timesLost: 0 },
       sighting.isAsking,
-      false,
+      sighting.isAsking && sighting.isAtEnd,
     );
   }
 
@@ -88,8 +88,7 @@ export class TrackedReplica {
     const step = isOtherLog ? 1 : compareCursors(sighting.received, this.received);
     const hasAskedAgain = sighting.lastSeenMs > this.lastSeenMs;
     if (step < 0) this.stepBack(sighting.received, nowMs);
-    // That an answer has ended is no second request: at the end, one that is open is.
-    if (step > 0 || (hasAskedAgain && sighting.isAtEnd && sighting.isAsking)) this.isFollowing = true;
+    if (step > 0 || (sighting.isAsking && sighting.isAtEnd)) this.isFollowing = true;
     const hasChanged = isOtherLog || step !== 0 || sighting.appliedTxid !== this.appliedTxid;
     this.logId = sighting.logId;
     this.address = sighting.address;
