@@ -16,7 +16,7 @@ import type {
   SegmentStatus,
   VerificationStatus,
 } from "../shared/status.ts";
-import { SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, loadDriver } from "../shared/sqlite/driver.ts";
+import { loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
@@ -25,9 +25,8 @@ import { assertSupportedFileSystem } from "../shared/storage/file-system.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
 import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
-import { Verification } from "../shared/verification/verification.ts";
+import type { Verification } from "../shared/verification/verification.ts";
 import { dirname, resolve } from "node:path";
-import { attachDatabase } from "./attached-database.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
 import { CaptureLoop } from "./capture-loop.ts";
 import { DEFAULT_CAPTURE_LIMITS, SEGMENT_SIZE_BYTES, limitsOf } from "./capture-options.ts";
@@ -35,6 +34,8 @@ import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 import { Capture } from "./capture.ts";
 import { leaveCleanClose } from "./clean-close.ts";
 import { CheckpointCycle } from "./checkpoint-cycle.ts";
+import { verificationOf } from "./capture-verification.ts";
+import { openDatabase } from "./open-database.ts";
 import { primaryStatus } from "./primary-status.ts";
 import { Retention, retainedLog, retentionLimits } from "./retention.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -390,57 +391,8 @@ function troubleNotice({ code, message: text, hint }: ErrorData): Notice {
   };
 }
 
-/** Reads every page again, of the very state that log and page table are at. */
-function verificationOf(
-  capture: Capture,
-  clock: () => number,
-  metrics: PrimaryEngineMetrics,
-  onError: (error: TailraceError) => void,
-): Verification {
-  return new Verification({
-    clock,
-    hashOf: (pageNumber) => capture.table.get(pageNumber),
-    open() {
-      const view = capture.openView();
-      if (view === undefined) {
-        throw new TailraceError("not_ready", "pages are being compared; they can be verified after that", {
-          retryable: true,
-        });
-      }
-      return { view, txid: capture.log.headTxid, databaseChecksum: capture.table.checksum };
-    },
-    onEnd({ state, txid }) {
-      metrics.verifications.inc({ result: state });
-      if (state !== "different") return;
-      onError(new TailraceError("damaged", `pages on disk are not what the log says at transaction ${txid}`));
-    },
-  });
-}
-
 /** What changes with a file while it is being copied into place. */
 function look(file: string): string | undefined {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
   return stats && [stats.dev, stats.ino, stats.size, stats.mtimeNs].join(":");
-}
-
-function openDatabase(driver: Driver, file: string): AttachedDatabase {
-  try {
-    return attachDatabase(driver, file);
-  } catch (cause) {
-    const code = driver.resultCode(cause);
-    const what = `${file}: ${String(cause)}`;
-    if (code === SQLITE_NOTADB) {
-      throw new TailraceError("not_a_database", what, {
-        cause,
-        hint: "An encrypted database looks the same; Tailrace needs a plain one.",
-      });
-    }
-    if (code === SQLITE_CORRUPT) {
-      throw new TailraceError("database_corrupt", what, { cause, hint: "Restore it from a backup." });
-    }
-    if (code === SQLITE_READONLY) {
-      throw new TailraceError("read_only", what, { cause, hint: "Give this user write access to it." });
-    }
-    throw cause;
-  }
 }
