@@ -4,6 +4,7 @@ import { PAGE_POLICY, renderPage, renderPart } from "../shared/serve/page/page.t
 import type { ReplicaStatus, StatusDocument } from "../shared/status.ts";
 import * as scenes from "./harness/page-scenes.ts";
 import { PageNode } from "./harness/page-node.ts";
+import { ServingNode } from "./harness/serving-node.ts";
 
 /** What stands on the page, without its markup: how one reads it without JavaScript and without style. */
 function textOf(document: StatusDocument, history = new History()): string {
@@ -195,4 +196,15 @@ test("the answer forbids whatever the page does not need, and is kept by nobody"
   expect(headers.get("cache-control")).toBe("no-store");
   expect(headers.get("x-content-type-options")).toBe("nosniff");
   expect(headers.get("referrer-policy")).toBe("no-referrer");
+});
+
+test("is at the root of every node, compressed for those who take it, and only to be read", async () => {
+  await using node = await ServingNode.start({ role: "replica" });
+  const page = await fetch(`${node.url}/`);
+  expect(page.headers.get("content-encoding")).toBe("gzip");
+  expect(await page.text()).toMatch(/<h1 id="name">\s*Replica <b>.*<script>/s);
+  const plain = await fetch(`${node.url}/?part=main`, { headers: { "accept-encoding": "identity" } });
+  expect(plain.headers.get("content-encoding")).toBeNull();
+  expect(await plain.text()).toMatch(/^<!doctype html><title id="title">(?!.*<(script|style))/s);
+  expect((await fetch(`${node.url}/`, { method: "POST" })).status).toBe(405);
 });

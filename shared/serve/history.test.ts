@@ -41,14 +41,12 @@ describe("the last hour of a node", () => {
 
   test("a replica's rate is that of what it applies; a resync to another log is no negative rate", () => {
     const history = new History();
-    const at = (step: number, txid: number): StatusDocument =>
-      document(step, { role: "replica", position: { txid }, lag: { seconds: step } });
     for (const [step, txid] of [
       [1, 100],
       [2, 150],
       [3, 7],
     ] as const)
-      history.note(at(step, txid));
+      history.note(document(step, { role: "replica", position: { txid }, lag: { seconds: step } }));
     const { commitsPerSecond, ownLagSeconds } = history.view();
     expect([...commitsPerSecond]).toEqual([Number.NaN, 10, Number.NaN]);
     expect([...ownLagSeconds]).toEqual([1, 2, 3]);
