@@ -84,7 +84,7 @@ test.each(["node:sqlite", "better-sqlite3"] as const)(
   async (driverName) => {
     const folder = mkdtempSync(join(tmpdir(), "tailrace-checkpointer-"));
     const checkpointer = BackgroundCheckpointer.start({ driverName, file: join(folder, "gone #1?.db") });
-    await expect(checkpointer.passive()).rejects.toMatchObject({ code: "internal" });
+    await expect(checkpointer.passive()).rejects.toMatchObject({ code: "storage_failed" });
     await checkpointer.close();
     await BackgroundCheckpointer.start({ driverName, file: join(folder, "gone.db") }).close();
     expect(readdirSync(folder)).toEqual([]);
