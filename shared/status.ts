@@ -369,4 +369,4 @@ export const statusSchema: z.ZodType<StatusDocument> = z.looseObject({
   errors: z.array(recentErrorSchema),
   waitingRequests: z.int(),
   downloads: z.int(),
-}) as unknown as z.ZodType<StatusDocument>;
+});

@@ -15,6 +15,11 @@ const HOT_ROWS = 64;
 const COLD_ROWS = 12_000;
 const MAX_LOG_BYTES = 4 * MIB;
 
+const PRIMARY_FLAGS =
+  `--durability os --segment-size-bytes 256KiB --keep-log-bytes 512KiB --max-log-bytes ${MAX_LOG_BYTES} --snapshot-after-bytes 1MiB`.split(
+    " ",
+  );
+
 let cleanup: Cleanup;
 beforeEach(() => {
   cleanup = new Cleanup();
@@ -30,20 +35,18 @@ describe("a replica that hangs under write load", () => {
       const edge = join(cleanup.folder, "edge.db");
       using database = new DatabaseSync(file);
       fill(database);
-      const primary = cleanup.owns(
-        await ServingProcess.start([
-          ...["primary", file, "--durability", "os"],
-          ...["--segment-size-bytes", "256KiB", "--keep-log-bytes", "512KiB"],
-          ...["--max-log-bytes", String(MAX_LOG_BYTES), "--snapshot-after-bytes", "1MiB"],
-        ]),
-      );
+      const primary = cleanup.owns(await ServingProcess.start(["primary", file, ...PRIMARY_FLAGS]));
       await using proxy = await CountingProxy.start(primary.url);
       const replica = cleanup.owns(
         await ServingProcess.start(["replica", proxy.url, edge, "--id", "edge-1"]),
       );
       const seen = async (): Promise<ReplicaStatus | undefined> =>
         (await statusOf(primary)).replicas.find(({ id }) => id === "edge-1");
-      await until("the replica streams", seen, (it) => it?.state === "streaming" && it.lagTransactions === 0);
+      await until(
+        "the replica streams",
+        seen,
+        (now) => now?.state === "streaming" && now.lagTransactions === 0,
+      );
 
       replica.child.kill("SIGSTOP");
       // At the pace at which the log is looked at, not faster: each stage has to be seen by somebody who looks now and then.
@@ -80,7 +83,7 @@ describe("a replica that hangs under write load", () => {
       await until(
         "the replica is back",
         seen,
-        (it) => it?.state === "streaming" && it.lagTransactions === 0 && it.retention === "reserved",
+        (now) => now?.state === "streaming" && now.lagTransactions === 0 && now.retention === "reserved",
         30_000,
       );
       const moved = proxy.receivedBytes - before;
