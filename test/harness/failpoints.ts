@@ -57,11 +57,7 @@ export const SNAPSHOT: readonly string[] = [
 /** Hit by a repair that cuts a log. */
 export const REPAIR: readonly string[] = ["repair.begun", "repair.tail-saved", "repair.moved", "repair.cut"];
 /** Hit by a primary that drops a part of its log which no replica needs any more. */
-export const RETENTION: readonly string[] = [
-  "retention.tracked",
-  "log.segment-removed",
-  "retention.dropped",
-];
+export const RETENTION: readonly string[] = ["retention.tracked", "log.segment-removed", "retention.dropped"];
 /** Only where a replica's durability asks for an fsync of its WAL; tested beside the appender. */
 export const ELSEWHERE: readonly string[] = ["append.synced"];
 
