@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Notice } from "../shared/notice.ts";
 import type { RetentionLimits } from "../shared/plan/retention.ts";
 import type { ReplicaStatus } from "../shared/status.ts";
 import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 import type { Cursor } from "../shared/units.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
+import { SmallDisk } from "../test/harness/small-disk.ts";
 import { Retention } from "./retention.ts";
 import type { RetainedLog } from "./retention.ts";
 
@@ -38,13 +39,17 @@ class MadeUpLog implements RetainedLog {
     this.end = { segment: this.headTxid + 1, offset: 0 };
   }
 
+  /** What removing a segment meets. */
+  failure: Error | undefined;
+
   dropBefore(segment: number): void {
+    if (this.failure !== undefined) throw this.failure;
     this.start = { segment, offset: 0 };
   }
 }
 
 class Story {
-  readonly file: string = join(temporaryFolder(), "replicas.json");
+  readonly file: string;
   readonly log: MadeUpLog = new MadeUpLog();
   readonly notices: Notice[] = [];
   nowMs = 1_800_000_000_000;
@@ -53,7 +58,8 @@ class Story {
   tracker!: ReplicaTracker;
   retention!: Retention;
 
-  constructor(changes: Partial<RetentionLimits> = {}) {
+  constructor(changes: Partial<RetentionLimits> = {}, folder: string = temporaryFolder()) {
+    this.file = join(folder, "replicas.json");
     this.limits = { ...LIMITS, ...changes };
     this.open();
   }
@@ -184,6 +190,32 @@ describe("a replica that stops asking", () => {
   });
 });
 
+test("a replica whose end nobody could tell, because the serving thread has died, goes inactive all the same", () => {
+  const story = new Story();
+  story.commit(3);
+  story.follows("edge-1");
+  story.pass(2 * MINUTE_MS);
+  expect(story.replica("edge-1")).toMatchObject({ state: "streaming", lastSeenMs: story.nowMs });
+  story.pass(2 * MINUTE_MS);
+  expect(story.replica("edge-1")!.state).toBe("inactive");
+  story.pass(25 * HOUR_MS);
+  expect(story.said()).toEqual(["replica_seen", "replica_inactive", "replica_released"]);
+});
+
+test("a clock that is set back by a month makes nobody present for so much longer", () => {
+  const story = new Story({ maxBytes: null });
+  story.commit(3);
+  story.follows("edge-1");
+  story.goesAway("edge-1");
+  story.nowMs -= 30 * 24 * HOUR_MS;
+  story.pass(MINUTE_MS);
+  expect(story.replica("edge-1")!.state).toBe("inactive");
+  story.commit(10);
+  story.pass(24 * HOUR_MS);
+  expect(story.said()).toEqual(["replica_seen", "replica_inactive", "replica_released"]);
+  expect(story.log.start.segment).toBe(12);
+});
+
 describe("past the limit of the log", () => {
   test("the slowest replica is announced as endangered, then lost by name; it comes back, and it is remembered", () => {
     const story = new Story();
@@ -254,6 +286,32 @@ describe("past the limit of the log", () => {
     story.pass(10 * SECOND_MS);
     expect(story.replica("edge-1")).toMatchObject({ state: "catching_up", timesLost: 0 });
     expect(story.said()).not.toContain("replica_lost");
+  });
+
+  test("where its log cannot be removed it is lost once, and not back for asking from where it stood", () => {
+    const story = new Story();
+    story.commit(3);
+    story.follows("edge-1");
+    story.goesAway("edge-1");
+    story.commit(30);
+    story.pass(SECOND_MS);
+    story.said();
+    story.log.failure = new Error("EROFS");
+    const keepOn = (): void => expect(() => story.retention.upkeep()).toThrow("EROFS");
+    story.nowMs += 10 * SECOND_MS;
+    for (let round = 0; round < 10; round++) {
+      keepOn();
+      story.nowMs += SECOND_MS;
+      story.sees("edge-1", 3);
+    }
+    expect(story.said().filter((name) => !name.includes("inactive"))).toEqual(["replica_lost"]);
+    expect(story.replica("edge-1")).toMatchObject({ state: "lost", timesLost: 1 });
+    // There is log enough for it to get past what goes.
+    story.sees("edge-1", 32);
+    expect(story.said()).toEqual(["replica_back"]);
+    story.log.failure = undefined;
+    story.pass(10 * SECOND_MS);
+    expect(story.replica("edge-1")).toMatchObject({ state: "catching_up", timesLost: 1 });
   });
 
   test("without a limit the log grows for as long as the replica is held", () => {
@@ -395,9 +453,46 @@ test("while what is known cannot be written down, nothing goes; it is said once,
   story.sees("edge-1");
   story.pass(MINUTE_MS);
   expect(story.log.start).toEqual(start);
-  expect(story.said().filter((name) => name === "tracking_unwritten")).toHaveLength(1);
+  // Whoever is past the limit has lost nothing yet.
+  story.sees("edge-1", 3, false);
+  story.pass(10 * SECOND_MS);
+  expect(story.replica("edge-1")).toMatchObject({ retention: "endangered", bytesUntilLost: 0 });
+  const said = story.said();
+  expect(said.filter((name) => name === "tracking_unwritten")).toHaveLength(1);
+  expect(said).not.toContain("replica_lost");
   Object.assign(story, { file: good });
   story.open();
   story.pass(SECOND_MS);
   expect(story.log.start.segment).toBeGreaterThan(30);
 });
+
+test.skipIf(!SmallDisk.isAllowed)(
+  "on a full disk the log is cut though what is known cannot be written down; after a crash nobody is lost by that",
+  () => {
+    const disk = new SmallDisk(1 << 20);
+    onTestFinished(() => disk.remove());
+    const story = new Story({}, disk.path);
+    story.commit(3);
+    story.follows("edge-1");
+    disk.fill();
+    const before = readFileSync(story.file, "utf8");
+    story.commit(30);
+    story.sees("edge-1");
+    story.pass(MINUTE_MS);
+    expect(story.log.start.segment).toBe(32);
+    expect(readFileSync(story.file, "utf8")).toBe(before);
+    expect(story.said().filter((name) => name === "tracking_unwritten")).toHaveLength(1);
+    // Killed: by what is on disk its place is gone.
+    story.open();
+    story.pass(5 * SECOND_MS);
+    story.sees("edge-1");
+    story.pass(MINUTE_MS);
+    expect(story.replica("edge-1")).toMatchObject({ state: "streaming", timesLost: 0 });
+    expect(story.said()).not.toContain("replica_lost");
+    disk.free();
+    story.commit();
+    story.sees("edge-1");
+    story.pass(SECOND_MS);
+    expect(readFileSync(story.file, "utf8")).toContain('"received":{"segment":35');
+  },
+);

@@ -1,9 +1,10 @@
 import { performance } from "node:perf_hooks";
 import { compareCursors } from "../shared/format/cursor.ts";
 import { failpoint } from "../shared/failpoint.ts";
-import { size } from "../shared/human.ts";
+import { counted, size } from "../shared/human.ts";
 import { SegmentCatalogue } from "../shared/log/segment-catalogue.ts";
 import type { SegmentStat } from "../shared/log/segment-catalogue.ts";
+import { notice } from "../shared/notice.ts";
 import type { Notice } from "../shared/notice.ts";
 import { RateMeter } from "../shared/plan/rate-meter.ts";
 import { decideRetention, reasonsToKeep } from "../shared/plan/retention.ts";
@@ -15,17 +16,15 @@ import type {
 } from "../shared/plan/retention.ts";
 import type { Sighting } from "../shared/serve/engine.ts";
 import type { LogStatus, ReplicaStatus, SegmentStatus } from "../shared/status.ts";
-import { systemCode } from "../shared/storage/storage-error.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureLimits } from "./capture-options.ts";
 import type { Capture } from "./capture.ts";
-import type { LogExtent, ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
+import type { LogExtent } from "../shared/tracking/log-extent.ts";
+import type { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 
 /** The pause after an upkeep, in its own length; but waiting for a disk is no work. */
 const PAUSE_FACTOR = 100;
 const MAX_PAUSE_MS = 1_000;
-/** An overfull disk is what dropping helps against: that the tracking cannot be written first is no reason not to. */
-const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 
 /** Of the most that the log may have: recovery alone must not hold more. A checkpoint is due then. */
 const RECOVERY_PART = 1 / 4;
@@ -149,7 +148,7 @@ export class Retention {
    * @throws storage_failed
    */
   upkeep(): void {
-    const { tracker, log } = this.options;
+    const { tracker } = this.options;
     const extent = this.extent();
     this.measure();
     tracker.tick(extent);
@@ -159,12 +158,7 @@ export class Retention {
     const { maxBytes } = this.limits;
     const recoveryBytes = this.catalogue.bytesAfter(state.recovery) ?? 0;
     this.isRecoveryFarBack = maxBytes !== null && recoveryBytes > maxBytes * RECOVERY_PART;
-    if (tracker.mayGiveUp(decision)) {
-      tracker.settle(decision, extent);
-      if (decision.firstToKeep > log.start.segment && this.isTrackingSaved()) this.drop(decision.firstToKeep);
-    } else {
-      tracker.settle({ ...decision, lost: [] }, extent);
-    }
+    if (tracker.settle(decision, extent)) this.drop(decision.firstToKeep);
   }
 
   replicas(): ReplicaStatus[] {
@@ -253,18 +247,6 @@ export class Retention {
     this.commits.note(this.options.log.headTxid, nowMs);
   }
 
-  private isTrackingSaved(): boolean {
-    try {
-      this.options.tracker.flush();
-    } catch (error) {
-      // Told by the tracker, which tries it again; what is to go, goes then.
-      const cause = (error as { cause?: unknown }).cause ?? error;
-      return NO_SPACE.has(systemCode(cause) ?? "");
-    }
-    failpoint("retention.tracked");
-    return true;
-  }
-
   private drop(firstToKeep: number): void {
     const { log, notify } = this.options;
     const from = log.start.segment;
@@ -275,11 +257,8 @@ export class Retention {
     const droppedBytes = beforeBytes - this.catalogue.sizeBytes;
     const count = log.start.segment - from;
     if (count === 0) return;
-    notify({
-      level: "debug",
-      name: "log_trimmed",
-      text: `${count} segments of the log, ${size(droppedBytes)}, are gone; it begins with segment ${log.start.segment}`,
-      fields: { firstSegment: log.start.segment, segments: count, droppedBytes },
-    });
+    const firstSegment = log.start.segment;
+    const text = `the log begins with segment ${firstSegment} now: ${counted(count, "segment")}, ${size(droppedBytes)}, dropped`;
+    notify(notice("debug", "log_trimmed", text, { firstSegment, segments: count, droppedBytes }));
   }
 }

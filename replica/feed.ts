@@ -6,19 +6,14 @@ import { decideRetention, reasonsToKeep } from "../shared/plan/retention.ts";
 import type { RetentionState } from "../shared/plan/retention.ts";
 import type { NodeHead, ServeReport, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { LogStatus, ReplicaStatus, SegmentStatus, SnapshotStatus } from "../shared/status.ts";
+import type { DiskSpace } from "../shared/storage/disk-space.ts";
+import type { LogExtent } from "../shared/tracking/log-extent.ts";
 import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
-import type { LogExtent } from "../shared/tracking/replica-tracker.ts";
 import { FEED_DEFAULTS } from "./follow-options.ts";
 import type { FeedLimits } from "./follow-options.ts";
 import type { FeedStatus } from "./follower-status.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import { OwnSnapshots } from "./own-snapshots.ts";
-
-/** In bytes. */
-export interface DiskSpace {
-  readonly freeBytes: number;
-  readonly sizeBytes: number;
-}
 
 export interface FeedOptions {
   readonly local: LocalReplica;
@@ -119,10 +114,7 @@ export class Feed {
     const state = this.retention();
     if (state === undefined) return;
     const decision = decideRetention(state);
-    this.tracker.settle(decision, this.extent());
-    if (decision.firstToKeep <= this.catalogue.start.segment) return;
-    // Whoever was at the end of what goes now must not seem lost after a crash.
-    this.tracker.flush();
+    if (!this.tracker.settle(decision, this.extent())) return;
     local.dropLogBefore(decision.firstToKeep);
     this.catalogue.update(local.logStart ?? head.start, head.end);
   }

@@ -67,6 +67,38 @@ describe("segments go", () => {
   });
 });
 
+test("after a clock was set back: without a least time nothing is held for being of the future", () => {
+  const nowMs = NOW_MS - 100 * HOUR_MS;
+  expect(decideRetention({ ...STATE, nowMs }).firstToKeep).toBe(8);
+  expect(reasonsToKeep({ ...STATE, nowMs })[0]).toEqual([]);
+  expect(decideRetention({ ...STATE, nowMs, ...limits({ keepMs: 1 }) }).firstToKeep).toBe(3);
+});
+
+test("the limits themselves: what is exactly as large, as old, or as much as may be", () => {
+  // Exactly the least size is left, exactly the least time has passed.
+  expect(decideRetention({ ...STATE, ...limits({ keepBytes: 64 * MIB }) }).firstToKeep).toBe(8);
+  expect(decideRetention({ ...STATE, ...limits({ keepMs: HOUR_MS }) }).firstToKeep).toBe(8);
+  // Exactly the most is not past it.
+  const replicas = [replica("edge-1", 4)];
+  const most = (maxBytes: number) => decideRetention({ ...STATE, replicas, ...limits({ maxBytes }) });
+  expect(most(5 * 64 * MIB)).toMatchObject({ firstToKeep: 4, lost: [] });
+  expect(most(5 * 64 * MIB - 1)).toMatchObject({ firstToKeep: 8, lost: ["edge-1"] });
+  // Segments that were all written in one moment, as a copied folder may have them.
+  const segments = six.map((segment) => ({ ...segment, modifiedMs: NOW_MS - HOUR_MS }));
+  expect(decideRetention({ ...STATE, segments, ...limits({ keepMs: HOUR_MS }) }).firstToKeep).toBe(8);
+  expect(decideRetention({ ...STATE, segments, ...limits({ keepMs: HOUR_MS + 1 }) }).firstToKeep).toBe(3);
+});
+
+test("a most that is smaller than one segment leaves the newest, and asks for nothing when that is all there is", () => {
+  const tiny = limits({ maxBytes: MIB, keepBytes: 1 << 30 });
+  expect(decideRetention({ ...STATE, ...tiny })).toMatchObject({ firstToKeep: 8, heldPastLimitBy: null });
+  const snapshots = [{ generation: 1, cursor: at(7) }];
+  expect(decideRetention({ ...STATE, snapshots, ...tiny })).toMatchObject({
+    firstToKeep: 7,
+    heldPastLimitBy: "snapshot",
+  });
+});
+
 describe("past the most that the log may have", () => {
   const most = limits({ maxBytes: 200 * MIB, keepBytes: 1 << 30, keepMs: 100 * HOUR_MS });
 

@@ -145,7 +145,7 @@ export function reasonsToKeep(state: RetentionState): readonly (readonly string[
       reasons.push(need.reason);
     }
     if (afterBytes < limits.keepBytes) reasons.push("least size");
-    if (nowMs - modifiedMs < limits.keepMs) reasons.push("least time");
+    if (isYoung(modifiedMs, limits, nowMs)) reasons.push("least time");
     return reasons;
   });
 }
@@ -167,11 +167,16 @@ function firstToKeep(
   let leftBytes = sizeFrom(segments, first);
   for (const { segment, sizeBytes, modifiedMs } of segments.slice(0, -1)) {
     const isWanted =
-      segment >= earliest || leftBytes - sizeBytes < limits.keepBytes || nowMs - modifiedMs < limits.keepMs;
+      segment >= earliest || leftBytes - sizeBytes < limits.keepBytes || isYoung(modifiedMs, limits, nowMs);
     if (segment >= hard || (isWanted && leftBytes <= maxBytes)) return segment;
     leftBytes -= sizeBytes;
   }
   return segments.at(-1)?.segment ?? first;
+}
+
+/** A segment of the future, after a clock was set back, is as young as can be, and no younger. */
+function isYoung(modifiedMs: number, { keepMs }: RetentionLimits, nowMs: number): boolean {
+  return Math.max(0, nowMs - modifiedMs) < keepMs;
 }
 
 function isOverdue(replica: HeldReplica, limits: RetentionLimits, nowMs: number): boolean {

@@ -9,7 +9,7 @@ import type { ReplicaStatus } from "../status.ts";
 import type { Cursor } from "../units.ts";
 import { temporaryFolder } from "../../test/harness/folder.ts";
 import { ReplicaTracker } from "./replica-tracker.ts";
-import type { LogExtent } from "./replica-tracker.ts";
+import type { LogExtent } from "./log-extent.ts";
 
 const LOG_ID = "a".repeat(32);
 const END: Cursor = { segment: 9, offset: 500 };
@@ -223,6 +223,8 @@ describe("the file", () => {
     expect(desk.notices).toMatchObject([{ name: "tracking_damaged", level: "error" }]);
     expect(readFileSync(`${file}.damaged`, "utf8")).toBe(text);
     const openedMs = desk.nowMs;
+    // A crash before anything else is written: it is still known that something is not.
+    expect(new Desk(undefined, file).named("tracking_damaged")).toHaveLength(1);
     expect(desk.tracker.held()).toEqual([
       { id: UNKNOWN_REPLICAS, received: { segment: 3, offset: 0 }, inactiveSinceMs: openedMs },
     ]);

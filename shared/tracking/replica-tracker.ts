@@ -1,31 +1,35 @@
-import { compareCursors } from "../format/cursor.ts";
 import { TailraceError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
+import { compareCursors } from "../format/cursor.ts";
 import type { SegmentCatalogue } from "../log/segment-catalogue.ts";
 import type { Notice } from "../notice.ts";
-import { LagClock } from "../plan/lag-clock.ts";
 import { judgeRoom } from "../plan/replica-room.ts";
 import { UNKNOWN_REPLICAS, releaseAtMs } from "../plan/retention.ts";
 import type { HeldReplica, RetentionDecision, RetentionLimits } from "../plan/retention.ts";
 import type { Sighting } from "../serve/engine.ts";
 import type { ReplicaStatus } from "../status.ts";
+import { systemCode } from "../storage/storage-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 import * as say from "./announcements.ts";
+import { describeReplica } from "./describe-replica.ts";
+import { LastWords } from "./last-words.ts";
+import type { FollowedLog, LogExtent } from "./log-extent.ts";
+import { longestSilent } from "./longest-silent.ts";
+import { RareWarnings } from "./rare-warnings.ts";
 import { RecentEnds } from "./recent-ends.ts";
+import { ReplicaLag } from "./replica-lag.ts";
 import { readReplicas } from "./replicas-file.ts";
 import type { StoredReplica, StoredTracking, UnknownReplicas } from "./replicas-file.ts";
-import { TrackedReplica } from "./tracked-replica.ts";
-import type { SoundSighting } from "./tracked-replica.ts";
+import { soundSighting } from "./sound-sighting.ts";
+import type { SoundSighting } from "./sound-sighting.ts";
+import { INACTIVE_AFTER_MS, TrackedReplica } from "./tracked-replica.ts";
 import { TrackingFile } from "./tracking-file.ts";
 
 export const MAX_REPLICAS = 10_000;
-/** A replica that has no request open, and had none for so long, is inactive. */
-export const INACTIVE_AFTER_MS = 10_000;
 /** An id that has asked once, or always the same, is forgotten after this without a word. */
 const STRANGER_MS = 60_000;
-/** More than the longest time from one report of the server to the next. */
-const LAST_WORD_MS = 3_000;
-/** Warnings that could be caused by anybody who asks are given once in so long. */
-const WARN_AGAIN_MS = 600_000;
+/** A full disk. */
+const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 
 export interface ReplicaTrackerOptions {
   /** `replicas.json` in the data folder. */
@@ -38,48 +42,32 @@ export interface ReplicaTrackerOptions {
   readonly maxReplicas?: number;
 }
 
-const LOST = { retention: "lost", bytesUntilLost: null, secondsUntilLost: null } as const;
-
-/** The log that replicas follow here. */
-export interface FollowedLog {
-  readonly logId: string;
-  readonly headTxid: Txid;
-  /** Null before the first commit. */
-  readonly headCommitTimeMs: number | null;
-  readonly start: Cursor;
-}
-
-/** The log as it is now: where it begins and ends, and how it may be cut. */
-export interface LogExtent {
-  readonly catalogue: SegmentCatalogue;
-  readonly limits: RetentionLimits;
-}
-
 /**
  * What is known of each replica that asks this node. What a replica says of itself is anybody's word: cursors are taken
  * for no more than the log has, ids for no more than an id until their owner follows (TrackedReplica.isFollowing), and
  * there are at most {@link MAX_REPLICAS} of both.
  *
  * What is known lags behind what is so, never the other way round: a replica has at least what is said of it here, and
- * what is said here may be newer than what is on disk, but {@link flush} comes before anything of the log goes.
+ * what is said here may be newer than what is on disk, but {@link settle} comes before anything of the log goes.
  */
 export class ReplicaTracker {
   private readonly options: ReplicaTrackerOptions;
   private readonly maxReplicas: number;
   private readonly replicas = new Map<string, TrackedReplica>();
-  private readonly openedMs: number;
+  private openedMs: number;
   private readonly saved: TrackingFile;
   private unknown: UnknownReplicas | null;
   /** The file was damaged; from where they are to be held is known with the log. */
   private hasForgotten = false;
-  private lagClock: LagClock = new LagClock();
+  private readonly lag: ReplicaLag;
   private ends: RecentEnds = new RecentEnds();
   private logId: string | undefined;
   private lost = 0;
   private released = 0;
-  /** Since when somebody is to be given up who was heard of just now. */
-  private givingUpSinceMs: number | undefined;
-  private readonly warnedMs = new Map<string, number>();
+  /** By the last decision all before it goes: whoever stands there has no place, also where it cannot be removed. */
+  private firstKept = 0;
+  private readonly lastWords: LastWords;
+  private readonly warnings: RareWarnings;
 
   /**
    * Reads what is known from before. Of a damaged file it is only known that there may be replicas: nothing of the log is
@@ -100,6 +88,10 @@ export class ReplicaTracker {
     this.options = options;
     this.maxReplicas = options.maxReplicas ?? MAX_REPLICAS;
     this.openedMs = options.clock();
+    const { clock, commitClock = clock } = options;
+    this.lag = new ReplicaLag(commitClock);
+    this.lastWords = new LastWords(this.openedMs);
+    this.warnings = new RareWarnings(options.notify, this.maxReplicas);
     this.saved = new TrackingFile({
       ...options,
       count: () => this.replicas.size,
@@ -126,15 +118,18 @@ export class ReplicaTracker {
   follow({ logId, headTxid, headCommitTimeMs, start }: FollowedLog): void {
     if (logId !== this.logId) {
       this.logId = logId;
-      this.lagClock = new LagClock();
+      this.lag.begin();
+      this.firstKept = 0;
       this.ends = new RecentEnds();
+      // Whoever is not known in another log needs nothing of this one.
+      if (this.unknown !== null && this.unknown.logId !== logId) this.forgetUnknown();
     }
     if (this.hasForgotten) {
       this.unknown = { logId, received: start, sinceMs: this.openedMs };
       this.saved.mark("new");
     }
     this.hasForgotten = false;
-    this.lagClock.note(headTxid, headCommitTimeMs);
+    this.lag.note(headTxid, headCommitTimeMs);
   }
 
   /** Something new is durable. */
@@ -143,7 +138,7 @@ export class ReplicaTracker {
     readonly commitTimeMs: number | null;
     readonly end: Cursor;
   }): void {
-    this.lagClock.note(head.txid, head.commitTimeMs);
+    this.lag.note(head.txid, head.commitTimeMs);
     this.ends.note(head.end, this.options.clock());
   }
 
@@ -152,7 +147,8 @@ export class ReplicaTracker {
     const { logId } = this;
     if (logId === undefined) return;
     const nowMs = this.options.clock();
-    for (const sighting of sightings) this.see(this.sound(sighting, logId, catalogue, nowMs), catalogue);
+    const log = { logId, end: catalogue.end, headTxid: this.lag.headTxid, ends: this.ends };
+    for (const sighting of sightings) this.see(soundSighting(sighting, log, nowMs), catalogue);
     this.saved.flushIfDue();
   }
 
@@ -178,12 +174,15 @@ export class ReplicaTracker {
   /** Whether somebody comes and goes with time alone: to be called about once a second. */
   tick({ catalogue, limits }: LogExtent): void {
     const nowMs = this.options.clock();
+    // A clock that was set back must not make anybody present for so much longer.
+    this.openedMs = Math.min(this.openedMs, nowMs);
     for (const replica of this.replicas.values()) {
+      replica.lastSeenMs = Math.min(replica.lastSeenMs, nowMs);
+      const isAsking = replica.isAsking(nowMs);
       const silentMs = nowMs - Math.max(replica.lastSeenMs, this.openedMs);
-      const isInactive = !replica.isAsking && silentMs > INACTIVE_AFTER_MS;
-      if (isInactive && !replica.isInactive) this.goInactive(replica, limits, nowMs);
-      if (!replica.isFollowing && !replica.isAsking && silentMs > STRANGER_MS)
-        this.replicas.delete(replica.id);
+      if (!isAsking && silentMs > INACTIVE_AFTER_MS && !replica.isInactive)
+        this.goInactive(replica, limits, nowMs);
+      if (!replica.isFollowing && !isAsking && silentMs > STRANGER_MS) this.replicas.delete(replica.id);
       const isTrimmed = compareCursors(replica.received, catalogue.start) < 0;
       // Nothing was promised to it, and nothing is announced.
       if (!replica.isFollowing && replica.logId === this.logId && isTrimmed) replica.lostAtMs ??= nowMs;
@@ -201,37 +200,29 @@ export class ReplicaTracker {
   }
 
   /**
-   * Whether those who are to be given up have had their last word: what is known of a replica that was heard of just now
-   * is some seconds old, and it may be further on.
+   * What has been decided on the log: who is released, who has lost his place, who soon will. Where anything of the log is
+   * to go, what is known is on disk when this returns.
+   *
+   * @returns whether segments are to go now. Not yet, where somebody who would lose his place may be further on than is
+   *   known, or where what is known cannot be written down: then nobody loses it, either
    */
-  mayGiveUp({ lost }: RetentionDecision): boolean {
+  settle(decision: RetentionDecision, extent: LogExtent): boolean {
     const nowMs = this.options.clock();
-    const isTalking = lost.some((id) => {
-      const replica = this.replicas.get(id);
-      return replica !== undefined && (replica.isAsking || nowMs - replica.lastSeenMs < LAST_WORD_MS);
-    });
-    if (!isTalking) this.givingUpSinceMs = undefined;
-    if (!isTalking) return true;
-    this.givingUpSinceMs ??= nowMs;
-    const waitedMs = nowMs - this.givingUpSinceMs;
-    if (waitedMs >= 0 && waitedMs < LAST_WORD_MS) return false;
-    this.givingUpSinceMs = undefined;
-    return true;
-  }
-
-  /** What has been decided on the log: who is released, who has lost his place, who soon will. */
-  settle(decision: RetentionDecision, extent: LogExtent): void {
-    const nowMs = this.options.clock();
+    const isCut = decision.firstToKeep > extent.catalogue.start.segment;
+    const stands = this.mayGiveUp(decision.lost, nowMs) && (!isCut || this.isSaved());
+    const lost = stands ? decision.lost : [];
+    if (stands) this.firstKept = decision.firstToKeep;
     for (const id of decision.released) {
       if (id === UNKNOWN_REPLICAS) this.forgetUnknown();
       else this.release(this.replicas.get(id)!, nowMs);
     }
-    for (const id of decision.lost) {
+    for (const id of lost) {
       if (id === UNKNOWN_REPLICAS) this.forgetUnknown();
       else this.lose(this.replicas.get(id)!, extent.limits, nowMs);
     }
     for (const replica of this.replicas.values()) this.judge(replica, decision, extent, nowMs);
-    if (decision.lost.length > 0 || decision.released.length > 0) this.saved.tryFlush();
+    if (lost.length > 0 || decision.released.length > 0) this.saved.tryFlush();
+    return stands && isCut;
   }
 
   /** How many there are in the status. */
@@ -242,23 +233,23 @@ export class ReplicaTracker {
   }
 
   /** In order of their ids. Those that were in another log are shown when they come back. */
-  list({ catalogue, limits }: LogExtent): ReplicaStatus[] {
+  list(extent: LogExtent): ReplicaStatus[] {
     const nowMs = this.options.clock();
     const shown = [...this.replicas.values()].filter(({ logId }) => logId === this.logId);
     return shown
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-      .map((replica) => this.describe(replica, catalogue, limits, nowMs));
+      .map((replica) => this.describe(replica, extent, nowMs));
   }
 
   /** Lets go of a replica at once. If it asks again it is a new one. @throws replica_unknown */
-  forget(id: string, { catalogue, limits }: LogExtent): ReplicaStatus {
+  forget(id: string, extent: LogExtent): ReplicaStatus {
     const replica = this.replicas.get(id);
     if (replica === undefined) {
       throw new TailraceError("replica_unknown", `there is no replica ${JSON.stringify(id)}`, {
         hint: "GET /admin/replicas (tailrace replicas) lists those that there are.",
       });
     }
-    const status = this.describe(replica, catalogue, limits, this.options.clock());
+    const status = this.describe(replica, extent, this.options.clock());
     this.replicas.delete(id);
     this.saved.mark("new");
     this.options.notify(say.replicaForgotten(id));
@@ -266,15 +257,31 @@ export class ReplicaTracker {
     return status;
   }
 
-  /** Writes down what has changed. To be called before anything of the log goes. @throws storage_failed */
-  flush(): void {
-    this.saved.flush();
-  }
-
   /** Writes down what is known, so that the time until the next start does not count. A failure is only told. */
   close(): void {
     if (this.replicas.size > 0 || this.unknown !== null) this.saved.mark("new");
     this.saved.tryFlush();
+  }
+
+  private mayGiveUp(lost: readonly string[], nowMs: number): boolean {
+    return this.lastWords.mayGiveUp(
+      lost.flatMap((id) => this.replicas.get(id) ?? []),
+      nowMs,
+    );
+  }
+
+  /** Whether what is known is on disk, so that after a crash nobody seems lost who is not; or the disk is full. */
+  private isSaved(): boolean {
+    try {
+      this.saved.flush();
+    } catch (error) {
+      this.saved.tryFlush();
+      // Dropping is what helps against it.
+      const cause = (error as { cause?: unknown }).cause ?? error;
+      return NO_SPACE.has(systemCode(cause) ?? "");
+    }
+    failpoint("retention.tracked");
+    return true;
   }
 
   private see(sighting: SoundSighting, catalogue: SegmentCatalogue): void {
@@ -301,63 +308,33 @@ export class ReplicaTracker {
         this.options.notify(say.replicaBack(known.id, "inactive", awayMs));
       }
     }
-    if (known.lostAtMs !== null && compareCursors(known.received, catalogue.start) >= 0) {
+    const firstKept = Math.max(catalogue.start.segment, this.firstKept);
+    if (known.lostAtMs !== null && known.received.segment >= firstKept) {
       known.lostAtMs = null;
       known.begin();
       if (known.isFollowing) this.options.notify(say.replicaBack(known.id, "lost", awayMs));
     }
     if (known.isTornBetweenTwo(nowMs)) {
-      this.warn(`shared ${known.id}`, nowMs, () => say.idShared(known.id, known.address));
+      this.warnings.warn(`shared ${known.id}`, nowMs, () => say.idShared(known.id, known.address));
     }
-    this.noteBehind(known);
+    this.lag.noteBehind(known);
   }
 
   private welcome(replica: TrackedReplica): void {
-    this.noteBehind(replica);
+    this.lag.noteBehind(replica);
     this.saved.mark("new");
     this.options.notify(say.replicaSeen(replica.id, replica.address));
-  }
-
-  /** A sighting without anything that cannot be. */
-  private sound(
-    sighting: Sighting,
-    logId: string,
-    catalogue: SegmentCatalogue,
-    nowMs: number,
-  ): SoundSighting {
-    const { received, sent, appliedTxid } = sighting;
-    const { end } = catalogue;
-    const within = (cursor: Cursor): Cursor => (compareCursors(cursor, end) > 0 ? end : cursor);
-    const headTxid = this.lagClock.headTxid ?? 0;
-    return {
-      ...sighting,
-      logId,
-      received: within(received),
-      sent: sent === null ? null : within(sent),
-      // Nobody has applied what does not exist.
-      appliedTxid: appliedTxid === null || appliedTxid > headTxid ? null : appliedTxid,
-      lastSeenMs: Math.min(sighting.lastSeenMs, nowMs),
-      isAtEnd: this.ends.isAtEnd(within(received), nowMs),
-    };
   }
 
   /** Whether another one fits in; makes room for it where somebody has long been silent. */
   private hasPlace(): boolean {
     if (this.replicas.size < this.maxReplicas) return true;
     const nowMs = this.options.clock();
-    let longest: TrackedReplica | undefined;
-    for (const replica of this.replicas.values()) {
-      const isSilent = !replica.isAsking && nowMs - replica.lastSeenMs > INACTIVE_AFTER_MS;
-      if (!isSilent) continue;
-      // Who follows comes after all who do not.
-      const isBetter =
-        longest === undefined ||
-        (longest.isFollowing && !replica.isFollowing) ||
-        (longest.isFollowing === replica.isFollowing && replica.lastSeenMs < longest.lastSeenMs);
-      if (isBetter) longest = replica;
-    }
+    const longest = longestSilent(this.replicas.values(), (replica) => {
+      return !replica.isAsking(nowMs) && nowMs - replica.lastSeenMs > INACTIVE_AFTER_MS;
+    });
     if (longest === undefined) {
-      this.warn("refused", nowMs, () => say.replicasRefused(this.maxReplicas));
+      this.warnings.warn("refused", nowMs, () => say.replicasRefused(this.maxReplicas));
       return false;
     }
     this.replicas.delete(longest.id);
@@ -419,68 +396,18 @@ export class ReplicaTracker {
     }
   }
 
-  private describe(
-    replica: TrackedReplica,
-    catalogue: SegmentCatalogue,
-    limits: RetentionLimits,
-    nowMs: number,
-  ): ReplicaStatus {
-    const { id, address, sent, received, appliedTxid, firstSeenMs, lastSeenMs, lostAtMs, timesLost } =
-      replica;
-    const { headTxid } = this.lagClock;
-    const isLost = lostAtMs !== null;
-    const isInactive = this.isInactive(replica, nowMs);
-    const isKnown = appliedTxid !== null && headTxid !== undefined;
-    const lagMs = this.lagMs(replica);
-    const commitNowMs = this.commitNowMs();
-    const awaySinceMs = isInactive ? lastSeenMs + replica.uncountedMs : null;
-    const place = this.ends.isAtEnd(received, nowMs) ? "streaming" : "catching_up";
-    return {
-      id,
-      address,
-      state: isLost ? "lost" : isInactive ? "inactive" : place,
-      sent,
-      received,
-      appliedTxid,
-      lagTransactions: isKnown ? Math.max(0, headTxid - appliedTxid) : null,
-      lagBytes: isLost ? null : catalogue.bytesAfter(received),
-      lagSeconds: lagMs === null ? null : lagMs / 1000,
-      freshAsOfMs: lagMs === null || commitNowMs === null ? null : commitNowMs - lagMs,
-      firstSeenMs,
-      lastSeenMs,
-      inactiveSinceMs: isInactive ? lastSeenMs : null,
-      releaseAtMs: releaseAtMs({ inactiveSinceMs: awaySinceMs }, limits),
-      ...(isLost ? LOST : replica.room),
-      lostAtMs,
-      timesLost,
-    };
+  private describe(replica: TrackedReplica, extent: LogExtent, nowMs: number): ReplicaStatus {
+    return describeReplica(replica, extent, {
+      nowMs,
+      lag: this.lag.of(replica),
+      isInactive: this.isInactive(replica, nowMs),
+      isAtEnd: this.ends.isAtEnd(replica.received, nowMs),
+    });
   }
 
   private isInactive(replica: TrackedReplica, nowMs: number): boolean {
-    if (replica.isAsking) return false;
+    if (replica.isAsking(nowMs)) return false;
     return replica.isInactive || nowMs - Math.max(replica.lastSeenMs, this.openedMs) > INACTIVE_AFTER_MS;
-  }
-
-  /** By the clock of commits. Where the log's times do not reach back so far, by what was known before. */
-  private lagMs({ appliedTxid, behindSinceMs }: TrackedReplica): number | null {
-    const nowMs = this.commitNowMs();
-    if (nowMs === null || appliedTxid === null) return null;
-    const bridgedMs = behindSinceMs === null ? null : Math.max(0, nowMs - behindSinceMs);
-    return this.lagClock.lagMs(appliedTxid, nowMs) ?? bridgedMs;
-  }
-
-  private commitNowMs(): number | null {
-    const { clock, commitClock = clock } = this.options;
-    return commitClock();
-  }
-
-  /** Kept up for the time after a restart, when the clock knows nothing of the transactions before it. */
-  private noteBehind(replica: TrackedReplica): void {
-    const { appliedTxid } = replica;
-    const { headTxid } = this.lagClock;
-    if (appliedTxid === null || headTxid === undefined) return;
-    if (appliedTxid >= headTxid) replica.behindSinceMs = null;
-    else replica.behindSinceMs = this.lagClock.oldestAfterMs(appliedTxid) ?? replica.behindSinceMs;
   }
 
   private forgetUnknown(): void {
@@ -488,19 +415,11 @@ export class ReplicaTracker {
     this.saved.mark("new");
   }
 
-  private warn(what: string, nowMs: number, notice: () => Notice): void {
-    const lastMs = this.warnedMs.get(what);
-    if (lastMs !== undefined && nowMs - lastMs < WARN_AGAIN_MS) return;
-    if (this.warnedMs.size >= this.maxReplicas) this.warnedMs.clear();
-    this.warnedMs.set(what, nowMs);
-    this.options.notify(notice());
-  }
-
   private collect(): Omit<StoredTracking, "savedMs"> {
     const replicas: StoredReplica[] = [];
     for (const replica of this.replicas.values()) {
       if (!replica.isFollowing) continue;
-      this.noteBehind(replica);
+      this.lag.noteBehind(replica);
       replicas.push(replica.store());
     }
     return { replicas, unknown: this.unknown };

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { TailraceError } from "../errors.ts";
 import { writeFileAtomically } from "../storage/atomic-file.ts";
@@ -81,8 +81,19 @@ export function readReplicas(path: string): StoredTracking | DamagedTracking | u
   if (typeof found !== "string") return found;
   // One is kept for whoever wants to look at it.
   const setAsideAs = `${path}.damaged`;
-  onStorage("rename", path, () => renameSync(path, setAsideAs));
+  onStorage("set aside", path, () => setAside(path, setAsideAs));
   return { setAsideAs, reason: found };
+}
+
+/** Under its own name it stays until another takes its place: after a crash before that it is still known to be damaged. */
+function setAside(path: string, asPath: string): void {
+  rmSync(asPath, { force: true });
+  try {
+    linkSync(path, asPath);
+  } catch {
+    // A file system without links.
+    renameSync(path, asPath);
+  }
 }
 
 /**

@@ -1,22 +1,19 @@
 import { compareCursors } from "../format/cursor.ts";
 import { RateMeter } from "../plan/rate-meter.ts";
 import type { ReplicaRoom } from "../plan/replica-room.ts";
-import type { Sighting } from "../serve/engine.ts";
 import type { Cursor, Txid } from "../units.ts";
 import type { StoredReplica } from "./replicas-file.ts";
+import type { SoundSighting } from "./sound-sighting.ts";
 
 /** For so long the earlier of two places is held, when a replica goes back. */
 const LOW_HELD_MS = 60_000;
 /** Going back so often in that time is more than a restart: two processes have one id. */
 const BACKWARD_STEPS = 3;
 
-/** A sighting whose numbers are within the log, whatever the replica claims. */
-export interface SoundSighting extends Omit<Sighting, "appliedTxid"> {
-  readonly appliedTxid: Txid | null;
-  readonly logId: string;
-  /** It stands at the end of the log. */
-  readonly isAtEnd: boolean;
-}
+/** A replica that has no request open, and had none for so long, is inactive. */
+export const INACTIVE_AFTER_MS = 10_000;
+/** No request is open for longer: the longest wait, and as long for the way of the answer as a socket may stand still. */
+const REQUEST_MS = 180_000;
 
 /** What is known of one replica. */
 export class TrackedReplica {
@@ -29,7 +26,6 @@ export class TrackedReplica {
   appliedTxid: Txid | null;
   lastSeenMs: number;
   uncountedMs: number;
-  isAsking: boolean;
   /**
    * It follows: it waits at the end, or has come back for more, from further on. Log is held only then, and it outlasts a
    * restart; an id alone, which anybody can make up, holds nothing.
@@ -42,6 +38,10 @@ export class TrackedReplica {
   room: ReplicaRoom = { retention: "reserved", bytesUntilLost: null, secondsUntilLost: null };
   /** How fast the log outgrows it. */
   growth: RateMeter = new RateMeter();
+  /** Of this run; otherwise all is from before a restart. */
+  wasSeen: boolean;
+  /** When it was heard of last, it had a request open. */
+  private hasRequest: boolean;
   private low: { cursor: Cursor; untilMs: number } | undefined;
   private stepsBackMs: number[] = [];
 
@@ -52,6 +52,7 @@ export class TrackedReplica {
       { ...stored, uncountedMs: 0, isInactive: false, behindSinceMs: null, lostAtMs: null, timesLost: 0 },
       sighting.isAsking,
       sighting.isAsking && sighting.isAtEnd,
+      true,
     );
   }
 
@@ -61,10 +62,11 @@ export class TrackedReplica {
       { ...stored, uncountedMs: stored.uncountedMs + Math.max(0, downMs) },
       false,
       true,
+      false,
     );
   }
 
-  private constructor(stored: StoredReplica, isAsking: boolean, isFollowing: boolean) {
+  private constructor(stored: StoredReplica, isAsking: boolean, isFollowing: boolean, wasSeen: boolean) {
     this.id = stored.id;
     this.firstSeenMs = stored.firstSeenMs;
     this.logId = stored.logId;
@@ -78,7 +80,8 @@ export class TrackedReplica {
     this.behindSinceMs = stored.behindSinceMs;
     this.lostAtMs = stored.lostAtMs;
     this.timesLost = stored.timesLost;
-    this.isAsking = isAsking;
+    this.hasRequest = isAsking;
+    this.wasSeen = wasSeen;
     this.isFollowing = isFollowing;
   }
 
@@ -95,16 +98,22 @@ export class TrackedReplica {
     this.received = sighting.received;
     this.sent = sighting.sent;
     this.appliedTxid = sighting.appliedTxid;
-    this.isAsking = sighting.isAsking;
+    this.hasRequest = sighting.isAsking;
+    this.wasSeen = true;
     if (hasAskedAgain || sighting.isAsking) this.uncountedMs = 0;
     this.lastSeenMs = Math.max(this.lastSeenMs, sighting.lastSeenMs);
     return hasChanged;
   }
 
+  /** It has a request open. The end of one is told; but not by a server that has died. */
+  isAsking(nowMs: number): boolean {
+    return this.hasRequest && nowMs - this.lastSeenMs < REQUEST_MS;
+  }
+
   /** From where the log is held: where it stands, or where it has been a moment ago if it went back. */
   heldFrom(nowMs: number): Cursor {
     const { low } = this;
-    if (low === undefined || nowMs >= low.untilMs) return this.received;
+    if (low === undefined || nowMs >= low.untilMs || nowMs < low.untilMs - LOW_HELD_MS) return this.received;
     return compareCursors(low.cursor, this.received) < 0 ? low.cursor : this.received;
   }
 

@@ -1,0 +1,18 @@
+import type { SegmentCatalogue } from "../log/segment-catalogue.ts";
+import type { RetentionLimits } from "../plan/retention.ts";
+import type { Cursor, Txid } from "../units.ts";
+
+/** The log that replicas follow here. */
+export interface FollowedLog {
+  readonly logId: string;
+  readonly headTxid: Txid;
+  /** Null before the first commit. */
+  readonly headCommitTimeMs: number | null;
+  readonly start: Cursor;
+}
+
+/** The log as it is now: where it begins and ends, and how it may be cut. */
+export interface LogExtent {
+  readonly catalogue: SegmentCatalogue;
+  readonly limits: RetentionLimits;
+}
