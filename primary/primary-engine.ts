@@ -6,7 +6,7 @@ import { meteredStorage } from "../shared/log/metered-storage.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import type { MetricsJson } from "../shared/metrics/metric-set.ts";
 import { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
-import { message } from "../shared/notice.ts";
+import { message, notice } from "../shared/notice.ts";
 import type { Notice } from "../shared/notice.ts";
 import { RecentErrors, recentError } from "../shared/recent-errors.ts";
 import type { CheckpointOutcome, NodeHead, ServeReport, SnapshotInfo } from "../shared/serve/engine.ts";
@@ -375,20 +375,11 @@ export class PrimaryEngine {
   }
 }
 
-const RECOVERED: Notice = {
-  level: "info",
-  name: "capture_recovered",
-  text: "capture is well again",
-  fields: {},
-};
+const RECOVERED: Notice = notice("info", "capture_recovered", "capture is well again", {});
 
-function troubleNotice({ code, message: text, hint }: ErrorData): Notice {
-  return {
-    level: "warn",
-    name: "capture_trouble",
-    text: `retrying after ${code}: ${text}`,
-    fields: { code, message: text, hint: hint ?? null },
-  };
+function troubleNotice({ code, message: what, hint }: ErrorData): Notice {
+  const fields = { code, message: what, hint: hint ?? null };
+  return notice("warn", "capture_trouble", `retrying after ${code}: ${what}`, fields);
 }
 
 /** What changes with a file while it is being copied into place. */

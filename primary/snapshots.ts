@@ -1,6 +1,5 @@
 import { performance } from "node:perf_hooks";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
-import { duration, size } from "../shared/human.ts";
 import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import type { NeededSnapshot } from "../shared/plan/retention.ts";
@@ -8,6 +7,7 @@ import { generationsToDelete, isOutgrown, snapshotDue } from "../shared/plan/sna
 import type { SnapshotPolicy } from "../shared/plan/snapshot-policy.ts";
 import type { SnapshotInfo } from "../shared/serve/engine.ts";
 import type { SnapshotStatus } from "../shared/status.ts";
+import { snapshotFailed, snapshotTaken } from "../shared/snapshots/snapshot-notices.ts";
 import type { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import { takeSnapshot } from "../shared/snapshots/take-snapshot.ts";
 import type { Cursor } from "../shared/units.ts";
@@ -207,24 +207,13 @@ export class Snapshots {
     }
   }
 
-  private announce({ generation, txid, pageCount, pageSizeBytes }: SnapshotInfo, tookMs: number): void {
-    const sizeBytes = pageCount * pageSizeBytes;
+  private announce(snapshot: SnapshotInfo, tookMs: number): void {
     this.options.metrics.snapshotSeconds.observe(tookMs / 1000);
-    this.options.notify({
-      level: "info",
-      name: "snapshot_taken",
-      text: `snapshot ${generation} of transaction ${txid}: ${size(sizeBytes)} in ${duration(tookMs)}`,
-      fields: { generation, txid, sizeBytes, durationMs: Math.round(tookMs) },
-    });
+    this.options.notify(snapshotTaken(snapshot, tookMs));
   }
 
-  private announceFailure({ code, message, hint }: TailraceError): void {
+  private announceFailure(error: TailraceError): void {
     this.options.metrics.snapshotFailures.inc();
-    this.options.notify({
-      level: "error",
-      name: "snapshot_failed",
-      text: `no snapshot could be taken: ${message}`,
-      fields: { code, message, hint: hint ?? null, retryMs: RETRY_MS },
-    });
+    this.options.notify(snapshotFailed(error, RETRY_MS));
   }
 }

@@ -1,4 +1,6 @@
 import type { TailraceError } from "../shared/errors.ts";
+import { counted, size } from "../shared/human.ts";
+import { notice } from "../shared/notice.ts";
 import type { Notice } from "../shared/notice.ts";
 import type { Remedy } from "../shared/plan/follow-state.ts";
 import type { Txid } from "../shared/units.ts";
@@ -11,30 +13,17 @@ const NEXT: Record<Exclude<Remedy, "stop">, string> = {
 
 /** What a follower has to tell, in words. */
 export const followerNotices = {
-  bootstrapStarted: (source: string): Notice => ({
-    level: "info",
-    name: "bootstrap_started",
-    text: `fetching a snapshot from ${source}`,
-    fields: { source },
-  }),
+  bootstrapStarted: (source: string): Notice =>
+    notice("info", "bootstrap_started", `fetching a snapshot from ${source}`, { source }),
 
   bootstrapDone: (done: {
     readonly txid: Txid;
     readonly pages: number;
     readonly fetchedBytes: number;
-  }): Notice => ({
-    level: "info",
-    name: "bootstrap_done",
-    text: `the snapshot is here: transaction ${done.txid}`,
-    fields: { ...done },
-  }),
+  }): Notice => notice("info", "bootstrap_done", `the snapshot is here: transaction ${done.txid}`, done),
 
-  resyncStarted: (source: string, txid: Txid | null): Notice => ({
-    level: "info",
-    name: "resync_started",
-    text: `comparing pages with ${source}`,
-    fields: { source, txid },
-  }),
+  resyncStarted: (source: string, txid: Txid | null): Notice =>
+    notice("info", "resync_started", `comparing pages with ${source}`, { source, txid }),
 
   /** @param fromTxid where the replica was before, null where that is not known; it may have had to step back */
   resyncDone: (done: {
@@ -42,29 +31,19 @@ export const followerNotices = {
     readonly fetchedBytes: number;
     readonly fromTxid: Txid | null;
     readonly txid: Txid;
-  }): Notice => ({
-    level: "info",
-    name: "resync_done",
-    text: `resync: ${done.pages} pages differed; at transaction ${done.txid}`,
-    fields: { ...done },
-  }),
+  }): Notice => {
+    const pages = counted(done.pages, "page");
+    const text = `resync: ${pages} differed, ${size(done.fetchedBytes)} fetched; at transaction ${done.txid}`;
+    return notice("info", "resync_done", text, done);
+  },
 
   /** A failure, told when it begins, not at each try. Its name is the remedy, or what is wrong with this replica. */
-  failed: (error: TailraceError, remedy: Exclude<Remedy, "stop">): Notice => ({
-    level: "warn",
-    name: remedy === "retry" ? "retrying" : error.code,
-    text: `${error.code}: ${error.message} (${NEXT[remedy]})`,
-    fields: { code: error.code, hint: error.hint ?? null },
-  }),
+  failed: (error: TailraceError, remedy: Exclude<Remedy, "stop">): Notice => {
+    const { code, message, hint = null } = error;
+    const name = remedy === "retry" ? "retrying" : code;
+    return notice("warn", name, `${code}: ${message} (${NEXT[remedy]})`, { code, hint });
+  },
 
-  caughtUp: (after: {
-    readonly txid: Txid;
-    readonly code: string;
-    readonly failedForMs: number;
-  }): Notice => ({
-    level: "info",
-    name: "caught_up",
-    text: `caught up again after ${after.code}: at transaction ${after.txid}`,
-    fields: { ...after },
-  }),
+  caughtUp: (after: { readonly txid: Txid; readonly code: string; readonly failedForMs: number }): Notice =>
+    notice("info", "caught_up", `caught up again after ${after.code}: at transaction ${after.txid}`, after),
 } as const;

@@ -3,6 +3,7 @@ import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import { generationsToDelete, isOutgrown } from "../shared/plan/snapshot-policy.ts";
 import type { SnapshotInfo } from "../shared/serve/engine.ts";
+import { snapshotFailed, snapshotTaken } from "../shared/snapshots/snapshot-notices.ts";
 import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import { takeSnapshot } from "../shared/snapshots/take-snapshot.ts";
 import type { Cursor } from "../shared/units.ts";
@@ -119,19 +120,16 @@ export class OwnSnapshots {
         },
         this.closing.signal,
       );
-      metrics.snapshotSeconds.observe((monotonicMs() - startMs) / 1000);
+      const tookMs = monotonicMs() - startMs;
+      metrics.snapshotSeconds.observe(tookMs / 1000);
       this.prune();
-      const { generation, txid, pageCount, pageSizeBytes } = snapshot;
-      const sizeBytes = pageCount * pageSizeBytes;
-      const text = `snapshot ${generation} is taken: transaction ${txid}`;
-      tell({ level: "info", name: "snapshot_taken", text, fields: { generation, txid, sizeBytes } });
+      tell(snapshotTaken(snapshot, tookMs));
       return snapshot;
     } catch (thrown) {
-      const { code, message } = asTailraceError(thrown);
-      if (code !== "closed") {
+      const error = asTailraceError(thrown);
+      if (error.code !== "closed") {
         metrics.snapshotFailures.inc();
-        const text = `no snapshot could be taken: ${code}: ${message}`;
-        tell({ level: "warn", name: "snapshot_failed", text, fields: { code } });
+        tell(snapshotFailed(error, null));
       }
       throw thrown;
     } finally {

@@ -6,6 +6,7 @@ import BetterSqlite3 from "better-sqlite3";
 import type { Database } from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openPrimary } from "./primary.ts";
+import type { Notice } from "./primary.ts";
 import { openReplica } from "./replica.ts";
 
 /** What the two libraries' connections have in common. */
@@ -65,6 +66,31 @@ describe("the library", () => {
     await expect(replica.configure({ maxLogBytes: 2 << 20 })).rejects.toThrow(
       "option maxLogBytes is 2097152: less than keepLogBytes, which is 3145728",
     );
+  });
+
+  test("what an operator should know comes as typed notices, also from before anybody could listen", async () => {
+    const replica = async (url: string): Promise<readonly Notice[]> => {
+      await using edge = await openReplica({ primary: url, file: path("edge.db"), id: "edge-1" });
+      const notices: Notice[] = [];
+      edge.on("notice", (notice) => notices.push(notice));
+      await expect.poll(() => notices.map(({ name }) => name)).toContain("bootstrap_done");
+      return notices;
+    };
+    await using primary = await openPrimary({ file: path("app.db"), listen });
+    const notices: Notice[] = [];
+    const messages: string[] = [];
+    primary.on("notice", (notice) => notices.push(notice)).on("message", (text) => messages.push(text));
+    expect(await replica(primary.address ?? "")).toContainEqual({
+      level: "info",
+      name: "bootstrap_started",
+      text: `fetching a snapshot from ${primary.address}/`,
+      fields: { source: `${primary.address}/` },
+    });
+    await expect.poll(() => notices.map(({ name }) => name)).toContain("replica_seen");
+    const fields = { id: "edge-1", address: "127.0.0.1" };
+    const text = "replica edge-1 at 127.0.0.1 follows";
+    expect(notices).toContainEqual({ level: "info", name: "replica_seen", text, fields });
+    expect(messages).toContain(text);
   });
 
   test("a status is the state as of the call", async () => {

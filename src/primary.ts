@@ -9,7 +9,9 @@ import { z } from "zod";
 import { startCapture } from "../primary/capture-thread.ts";
 import type { CaptureThread } from "../primary/capture-thread.ts";
 import { TailraceError, fromErrorData } from "../shared/errors.ts";
+import type { Notice } from "../shared/notice.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
+import { safeNotice } from "./log/redact.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import {
@@ -28,6 +30,7 @@ import { OwnedConnection } from "./owned-connection.ts";
 
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
+export type { Notice } from "../shared/notice.ts";
 export type { Cursor, Txid } from "../shared/units.ts";
 export type { NodeLimits, PrimaryLimits } from "./node-limits.ts";
 export type { ListenOptions } from "./options.ts";
@@ -51,6 +54,11 @@ export interface PrimaryOptions extends Partial<PrimaryLimits> {
 export interface PrimaryEvents {
   /** For people: created, switched to WAL mode, a new log id, transactions put back after a power loss. */
   message: [text: string];
+  /**
+   * Something that an operator should know, for programs: match on `name`, never on `text`. What `message` and `trouble` say,
+   * and what is too detailed for them; no value of the database and no credential stands in one.
+   */
+  notice: [notice: Notice];
   /** Something goes wrong and is being retried (a full disk, say); null when it has passed. */
   trouble: [error: TailraceError | null];
   /** Capture has ended for good; nothing is replicated any more. The database goes on as an ordinary one. */
@@ -166,6 +174,7 @@ class OpenPrimary extends EventEmitter<PrimaryEvents> implements Primary<unknown
     // What was said while opening is kept for the first listener. Whoever opened this adds theirs before the next turn.
     setImmediate(() => {
       engine.on("message", (text) => void this.emit("message", text));
+      engine.on("notice", (notice) => void this.emit("notice", safeNotice(notice)));
       engine.on(
         "trouble",
         (error) => void this.emit("trouble", error === null ? null : fromErrorData(error)),

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { TailraceError } from "../shared/errors.ts";
+import { TEXT_FIELDS } from "../shared/notice.ts";
 import type { Notice } from "../shared/notice.ts";
-import { readConfiguration } from "./configuration.ts";
+import { describeSettings, readConfiguration } from "./configuration.ts";
 import type { Configuration } from "./configuration.ts";
 import type { NodeLog } from "./log/node-log.ts";
-import { primarySettings } from "./node-settings.ts";
+import { primarySettings, replicaSettings } from "./node-settings.ts";
 import type { PrimarySettings } from "./node-settings.ts";
 import { Reloader } from "./reload.ts";
 
@@ -56,6 +57,13 @@ const take = (settings: PrimarySettings): Promise<void> => {
 };
 
 describe("a configuration that is read again", () => {
+  test("has no setting whose text the log would mask", () => {
+    const settings = [primarySettings, replicaSettings].flatMap((schema) => describeSettings(schema));
+    const words = settings.filter(({ isReloadable, choices }) => isReloadable && choices !== undefined);
+    expect(words.map(({ key }) => key)).toContain("logLevel");
+    for (const { key } of words) expect(TEXT_FIELDS).toEqual(expect.arrayContaining([key, `${key}Before`]));
+  });
+
   test("is taken over, and told key by key", async () => {
     const reloader = reloading(
       { keepLogBytes: "1MiB", holdInactiveMs: "1h" },

@@ -1,4 +1,5 @@
 import { TailraceError, toErrorData } from "../shared/errors.ts";
+import { notice } from "../shared/notice.ts";
 import { valueText } from "./configuration.ts";
 import type { Configuration, ConfigurationEntry, SettingInfo } from "./configuration.ts";
 import type { NodeLog } from "./log/node-log.ts";
@@ -80,12 +81,8 @@ export class Reloader<Settings extends NodeSettings> {
         await this.reload(apply);
       } catch (error) {
         const { code, message, hint = null } = toErrorData(error);
-        this.options.log.answer({
-          level: "error",
-          name: "configuration_refused",
-          text: `the configuration was read again and refused, nothing has changed: ${message}`,
-          fields: { code, message, hint },
-        });
+        const text = `the configuration was read again and refused, nothing has changed: ${message}`;
+        this.options.log.answer(notice("error", "configuration_refused", text, { code, message, hint }));
       }
     }
     this.isAtWork = false;
@@ -95,12 +92,9 @@ export class Reloader<Settings extends NodeSettings> {
     const { configuration, readAgain, log } = this.options;
     const { file } = configuration;
     if (file === undefined) {
-      log.answer({
-        level: "warn",
-        name: "configuration_has_no_file",
-        text: "SIGHUP: this process was started without --config FILE, so there is nothing to read again",
-        fields: {},
-      });
+      const text =
+        "SIGHUP: this process was started without --config FILE, so there is nothing to read again";
+      log.answer(notice("warn", "configuration_has_no_file", text, {}));
       return;
     }
     const { taken, needRestart } = planReload(
@@ -123,24 +117,20 @@ export class Reloader<Settings extends NodeSettings> {
 
   private tell(file: string, taken: readonly Change[], needRestart: readonly Change[]): void {
     const { log } = this.options;
-    const fields: Record<string, string | number | boolean | null> = { file };
+    // Which keys there are is known at run time alone: a test holds those with text to TEXT_FIELDS.
+    const values: Record<string, number> = {};
     for (const { info, before, after } of taken) {
-      fields[info.key] = after as number;
-      fields[`${info.key}Before`] = before as number;
+      values[info.key] = after as number;
+      values[`${info.key}Before`] = before as number;
     }
-    log.answer({
-      level: "info",
-      name: "configuration_reloaded",
-      text: `${file} was read again: ${taken.length === 0 ? "nothing to take over" : changesText(taken)}`,
-      fields,
-    });
+    const changes = taken.length === 0 ? "nothing to take over" : changesText(taken);
+    log.answer(
+      notice("info", "configuration_reloaded", `${file} was read again: ${changes}`, { ...values, file }),
+    );
     if (needRestart.length === 0) return;
-    log.answer({
-      level: "warn",
-      name: "configuration_needs_restart",
-      text: `to be taken over by a restart: ${changesText(needRestart)}`,
-      fields: { needsRestart: needRestart.map(({ info }) => info.flag).join(", ") },
-    });
+    const needsRestart = needRestart.map(({ info }) => info.flag).join(", ");
+    const text = `to be taken over by a restart: ${changesText(needRestart)}`;
+    log.answer(notice("warn", "configuration_needs_restart", text, { needsRestart }));
   }
 }
 

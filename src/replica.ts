@@ -9,10 +9,12 @@ import { z } from "zod";
 import { startFollowing } from "../replica/follow-thread.ts";
 import type { FollowThread } from "../replica/follow-thread.ts";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
+import type { Notice } from "../shared/notice.ts";
 import type { Connection, Driver } from "../shared/sqlite/driver.ts";
 import type { Txid } from "../shared/units.ts";
 import { claimFile } from "./driver-registry.ts";
 import { EarlyEvents } from "./early-events.ts";
+import { safeNotice } from "./log/redact.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
 import { REPLICA_LIMIT_KEYS, limitOptions, limitsForEngine, refuseConflicts } from "./node-limits.ts";
@@ -24,6 +26,7 @@ import { openUserConnection } from "./user-connection.ts";
 
 export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
+export type { Notice } from "../shared/notice.ts";
 export type { Txid } from "../shared/units.ts";
 export type { NodeLimits } from "./node-limits.ts";
 export type { ListenOptions } from "./options.ts";
@@ -64,6 +67,11 @@ export interface ReplicaEvents {
   rebuilt: [];
   /** For people: bootstrap, retries, a resync and its cause. */
   message: [text: string];
+  /**
+   * Something that an operator should know, for programs: match on `name`, never on `text`. What `message` says, and what is
+   * too detailed for it; no value of the database and no credential stands in one.
+   */
+  notice: [notice: Notice];
   /** Following has ended for good; the file stays readable at its last state. */
   failed: [error: TailraceError];
 }
@@ -152,6 +160,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
       following.on("applied", (event) => early.deliver(() => replica?.emit("applied", event)));
       following.on("rebuilt", () => early.deliver(() => replica?.rebuild()));
       following.on("message", (text) => early.deliver(() => replica?.emit("message", text)));
+      following.on("notice", (notice) => early.deliver(() => replica?.emit("notice", safeNotice(notice))));
       return following;
     },
   });

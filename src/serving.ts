@@ -1,5 +1,6 @@
 import { asTailraceError } from "../shared/errors.ts";
 import type { TailraceError } from "../shared/errors.ts";
+import { notice } from "../shared/notice.ts";
 import type { Call } from "./command.ts";
 import { EXIT_DONE, exitCodeOf } from "./exit-code.ts";
 import { createNodeLog } from "./log/node-log.ts";
@@ -46,7 +47,7 @@ export async function serve<Settings extends NodeSettings>(
   const reloader = new Reloader({ configuration, readAgain, log });
   const stop = call.listenForStop(
     () => reloader.settings.deadlineMs,
-    (text) => log.notice({ level: "warn", name: "ended_by_force", text, fields: {} }),
+    (text) => log.notice(notice("warn", "ended_by_force", text, {})),
   );
   listenForHangUp({ reload: () => reloader.ask(), stop });
   try {

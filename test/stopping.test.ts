@@ -260,7 +260,7 @@ it("a signal to the whole process group, which npm hands on as well, is one sign
     await until(
       "it serves",
       () => text,
-      (said) => said.includes("status page"),
+      (said) => said.includes("serving"),
     );
     process.kill(-npm.pid!, "SIGTERM");
     await closed;

@@ -1,4 +1,5 @@
 import { duration, printable, size } from "../human.ts";
+import { notice } from "../notice.ts";
 import type { Notice } from "../notice.ts";
 
 /*
@@ -86,8 +87,4 @@ export function trackingDamaged(path: string, setAsideAs: string, reason: string
 export function trackingUnwritten(path: string, reason: string): Notice {
   const text = `what is known of replicas could not be written to ${path}: ${reason}. It is tried again`;
   return notice("warn", "tracking_unwritten", text, { path, reason });
-}
-
-function notice(level: Notice["level"], name: string, text: string, fields: Notice["fields"]): Notice {
-  return { level, name, text, fields };
 }

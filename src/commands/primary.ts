@@ -46,14 +46,8 @@ async function run(
   log.step(
     "serving",
     { role: "primary", file, url: address ?? null, dataDir, durability, driver },
-    `serving ${file} at ${address} (durability ${durability}, own files in ${dataDir})`,
+    `serving ${file} at ${address}, which is also its status page (durability ${durability}, own files in ${dataDir})`,
   );
-  log.notice({
-    level: "info",
-    name: "status_page",
-    text: `status page ${address}/`,
-    fields: { url: `${address}/` },
-  });
   const exitCode = await untilStopped(node.failed);
   if (exitCode === EXIT_DONE) log.step("stopping", {}, "stopping");
   await node.opened.disposeAsync();

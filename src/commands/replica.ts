@@ -59,14 +59,8 @@ async function run(
   log.step(
     "serving",
     { role: "replica", file, url: address ?? null, primary: source, dataDir, durability, driver },
-    `following ${source} into ${file}, served in turn at ${address} (own files in ${dataDir})`,
+    `following ${source} into ${file}, served in turn at ${address}, which is also its status page (own files in ${dataDir})`,
   );
-  log.notice({
-    level: "info",
-    name: "status_page",
-    text: `status page ${address}/`,
-    fields: { url: `${address}/` },
-  });
   const failedBeforeReady = engine.ready.then(
     () => undefined,
     (error: unknown) => asTailraceError(error),

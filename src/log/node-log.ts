@@ -1,6 +1,6 @@
 import pino from "pino";
 import { TailraceError } from "../../shared/errors.ts";
-import type { Notice } from "../../shared/notice.ts";
+import type { Notice, ShownFields } from "../../shared/notice.ts";
 import type { Output, Stream } from "../output.ts";
 import { isLogged } from "./level.ts";
 import type { LogFormat, LogLevel } from "./level.ts";
@@ -19,7 +19,11 @@ export interface NodeLog {
   /** Tells what has come of something that an operator has just done: at any level but silent, however often. */
   answer(notice: Notice): void;
   /** A step in the life of the process (serving, ready, stopping, stopped): with `--json` on stdout at any level. */
-  step(name: string, fields: Notice["fields"], text: string): void;
+  step<Fields extends Notice["fields"]>(
+    name: string,
+    fields: Fields & ShownFields<Fields>,
+    text: string,
+  ): void;
   /** What has ended the node. Its causes are not shown: they may hold anything. */
   failure(name: "failed" | "crashed", error: unknown): void;
   setLevel(level: LogLevel): void;
@@ -79,7 +83,7 @@ export function createNodeLog({
       wakeWhenDue();
     },
     answer: (notice) => write(safeNotice(notice), false, level !== "silent"),
-    step: (name, fields, text) => write(safeNotice({ level: "info", name, fields, text }), true),
+    step: (name, fields, text) => write(safeNotice({ level: "info", name, text, fields }), true),
     failure: (name, error) => {
       const { stack, ...safe } = safeError(error);
       const { code, message, hint, retryable } = safe;

@@ -1,3 +1,5 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TailraceError } from "../../shared/errors.ts";
@@ -68,12 +70,24 @@ describe("no secret, no SQL value, no page content", () => {
       txid: 7,
     };
     log((it) => it.notice(notice("something", fields)));
+    // @ts-expect-error Text under a name that is not listed does not even compile.
     log((it) => it.step("serving", fields, "serving"));
     expect(written()).toContain('"url":"http://***@node.test/"');
     expect(written()).toContain('"id":"edge-1"');
     expect(written()).toContain('"txid":7');
     expect(written()).toContain('"somethingNew":"***"');
     expectNoSecret(written());
+  });
+
+  test("and no text that is meant to be seen is masked: whoever makes a notice is held to the listed names", () => {
+    const makers = ["src", "primary", "replica", "shared"]
+      .flatMap((room) =>
+        readdirSync(room, { recursive: true, encoding: "utf8" }).map((file) => join(room, file)),
+      )
+      .filter((file) => /(?<!\.test)\.ts$/.test(file))
+      .filter((file) => /\blevel: "(debug|info|warn|error)"/.test(readFileSync(file, "utf8")));
+    // By hand only there, where fields have been checked already; all else goes through notice() in shared/notice.ts.
+    expect(makers).toEqual([join("src", "log", "node-log.ts"), join("shared", "notice.ts")]);
   });
 
   test.each([

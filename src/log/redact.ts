@@ -1,24 +1,18 @@
 import { asTailraceError } from "../../shared/errors.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import { printable } from "../../shared/human.ts";
+import { TEXT_FIELDS } from "../../shared/notice.ts";
 import type { Notice } from "../../shared/notice.ts";
 
 /*
  * What may stand in a line of the log. The rule: numbers, booleans and null under any name; text under the listed names
- * alone, short, and without credentials; sentences are ours, and what they quote of others is taken out. So neither SQL
- * nor a value of it, neither page content nor a token has a way into the log, whoever forgets what.
+ * alone (TEXT_FIELDS), short, and without credentials; sentences are ours, and what they quote of others is taken out. So
+ * neither SQL nor a value of it, neither page content nor a token has a way into the log, whoever forgets what.
  */
 
 export const REDACTED = "***";
 
-/** Fields that hold text. */
-const TEXT_FIELDS: ReadonlySet<string> = new Set(
-  `address changed checksum code cursor databaseChecksum dataDir driver durability expectedChecksum file folder
-   foundChecksum from hint id kind logId logLevel logLevelBefore message needsRestart newLogId oldLogId operation path
-   phase primary reason replica result retention role route setAsideAs signal source state to url version was`.split(
-    /\s+/,
-  ),
-);
+const SHOWN_TEXTS: ReadonlySet<string> = new Set(TEXT_FIELDS);
 
 /** What no field may be called, whatever it holds: what pino's `redact` looks for once more. */
 export const SECRET_FIELDS: readonly string[] =
@@ -73,7 +67,7 @@ export function safeNotice({ level, name, text, fields }: Notice): Notice {
     // The name stays: whoever misses the value finds the rule.
     if (SECRET_FIELDS.includes(key)) safe[key] = REDACTED;
     else if (value === null || typeof value === "number" || typeof value === "boolean") safe[key] = value;
-    else if (typeof value === "string" && TEXT_FIELDS.has(key)) {
+    else if (typeof value === "string" && SHOWN_TEXTS.has(key)) {
       const isOurs = !(isForeign && (key === "message" || key === "reason"));
       safe[key] = isOurs ? safeText(value, MAX_FIELD_LENGTH) : safeForeignText(value);
     } else safe[key] = REDACTED;
