@@ -238,8 +238,7 @@ export class Follower {
     if (local.received === undefined) await this.applying.stopping;
     this.throwInterruption();
     const position = local.position!;
-    const isApplied = position.applied.txid >= (this.head?.txid ?? 0);
-    const waitMs = isApplied ? LONG_POLL_MS : APPLYING_POLL_MS;
+    const waitMs = this.waitMs(position.applied.txid);
     this.freshness.asked(monotonicMs(), waitMs);
     const chunk = await receiver.fetch({
       cursor: local.received!,
@@ -272,6 +271,12 @@ export class Follower {
     };
   }
 
+  /** How long the primary may wait for news: not at all where even its present end is news. */
+  private waitMs(appliedTxid: Txid): number {
+    if (this.head === undefined) return 0;
+    return appliedTxid >= this.head.txid ? LONG_POLL_MS : APPLYING_POLL_MS;
+  }
+
   private async stand(): Promise<void> {
     const { local, events } = this.options;
     this.throwIfGone();
@@ -292,10 +297,9 @@ export class Follower {
     await this.landing[kind](this.closing.signal);
     this.met();
     const isRebuilt = kind === "bootstrap" && this.isReady;
-    if (before?.logId !== local.position!.logId) {
-      this.freshness.forget();
-      this.head = undefined;
-    }
+    if (before?.logId !== local.position!.logId) this.freshness.forget();
+    // From before: the state that was fetched may be past it.
+    this.head = undefined;
     await this.stand();
     // Before those who wait for a transaction: they are to look for it in the new file.
     if (isRebuilt) events.rebuilt();

@@ -77,6 +77,25 @@ describe("a resync", () => {
     await edge.expectIdentical();
   });
 
+  test("is over, and so is what has led to it, although nothing more is committed; as is a bootstrap", async () => {
+    edge = new Edge({ onForeignWrite: "resync" });
+    const { primary, file } = edge;
+    primary.insert(100);
+    await primary.listen();
+    await start();
+    const receiver = { failures: 0, primaryTxid: primary.txid };
+    const lag = { transactions: 0 };
+    const { replica } = edge;
+    await expect
+      .poll(() => replica.status())
+      .toMatchObject({ state: "following", bootstraps: 1, lag, receiver });
+    await edge.stop();
+    shell(file, "CREATE TABLE mine(x)");
+    await start();
+    const again = edge.replica;
+    await expect.poll(() => again.status()).toMatchObject({ state: "following", resyncs: 1, lag, receiver });
+  });
+
   test("past a log in which the database has grown and shrunk ends with the pages that are left", async () => {
     edge = new Edge({ onForeignWrite: "resync" });
     const { primary, file } = edge;
