@@ -100,7 +100,7 @@ function statusOf({ env: { outgoing }, res }: NodeContext): number {
 
 function acting(route: Route): Route {
   return (c) => {
-    refuseOtherSites(c.env.incoming.headers);
+    refuseOtherSites(c.env.incoming);
     return route(c);
   };
 }

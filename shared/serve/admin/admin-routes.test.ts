@@ -316,6 +316,12 @@ describe("pages of other sites", () => {
     ["another port of this machine", { origin: "http://127.0.0.1:1" }],
     ["another site", { "sec-fetch-site": "cross-site" }],
     ["another origin of the site", { "sec-fetch-site": "same-site" }],
+    ["a name that was given this machine's address", { origin: "http://evil.test:80", host: "evil.test:80" }],
+    [
+      "a name that looks like an address",
+      { origin: "http://127.0.0.1.evil.test", host: "127.0.0.1.evil.test" },
+    ],
+    ["a name that looks like localhost", { origin: "http://notlocalhost", host: "notlocalhost" }],
   ])("cannot act: %s", async (_name, headers) => {
     await using node = await ready();
     node.engine.replicas = [madeUpReplica("a")];
@@ -334,7 +340,12 @@ describe("pages of other sites", () => {
       {},
       { origin: node.url, "sec-fetch-site": "same-origin" },
       { "sec-fetch-site": "none" },
-      { origin: `https://db.example.com`, host: "db.example.com" },
+      { origin: "http://localhost:4800", host: "localhost:4800" },
+      { origin: "http://[::1]:4800", host: "[::1]:4800" },
+      { origin: "http://192.168.1.5:4800", host: "192.168.1.5:4800" },
+      { origin: "https://db.example.com", host: "db.example.com" },
+      // No browser is behind it, whatever name a proxy gives it.
+      { host: "db.example.com" },
     ] satisfies Record<string, string>[]) {
       expect((await get(`${node.url}/admin/checkpoint`, { method: "POST", headers })).status).toBe(200);
     }

@@ -1,4 +1,5 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
 import { TailraceError } from "../../errors.ts";
 
 /**
@@ -6,19 +7,34 @@ import { TailraceError } from "../../errors.ts";
  * cannot. Browsers say where a request comes from, and no page can make them say otherwise; what says nothing (curl, the
  * commands) is no browser.
  *
+ * A site can give its own name the address of this machine (DNS rebinding): its pages then pass for the node's own. What
+ * comes over loopback is for a loopback name or an address, or has come by a proxy. A proxy that speaks TLS has a
+ * certificate for its name, which this node could not show for the site's; one that does not cannot be told from such a
+ * site, and browsers can only look through it.
+ *
  * @throws forbidden
  */
-export function refuseOtherSites(headers: IncomingHttpHeaders): void {
+export function refuseOtherSites({ headers, socket }: Pick<IncomingMessage, "headers" | "socket">): void {
   const site = headers["sec-fetch-site"];
   // `none`: the user has typed the address.
   if (site !== undefined && site !== "same-origin" && site !== "none") throw forbidden(`the site is ${site}`);
   const { origin, host } = headers;
-  if (origin !== undefined && hostOf(origin) !== host) throw forbidden(`the origin is ${origin}`);
+  if (origin === undefined) return;
+  const { scheme, authority } = /^(?<scheme>https?):\/\/(?<authority>[^/]+)$/.exec(origin)?.groups ?? {};
+  // Scheme aside: a proxy may have spoken TLS. `null`, which sandboxed pages send, is nobody's.
+  if (authority === undefined || authority !== host) throw forbidden(`the origin is ${origin}`);
+  if (scheme === "http" && isLoopback(socket.localAddress ?? "") && !isOfThisMachine(authority))
+    throw forbidden(`${origin} has the address of this machine, but not its name`);
 }
 
-/** Scheme aside: a proxy may have spoken TLS. `null`, which sandboxed pages send, is nobody's host. */
-function hostOf(origin: string): string | undefined {
-  return /^https?:\/\/(?<host>[^/]+)$/.exec(origin)?.groups?.["host"];
+function isLoopback(address: string): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(address);
+}
+
+/** Names that no site can have. @param authority host, and port where there is one */
+function isOfThisMachine(authority: string): boolean {
+  const name = authority.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return isIP(name) !== 0 || /^(.+\.)?localhost\.?$/i.test(name);
 }
 
 function forbidden(what: string): TailraceError {
