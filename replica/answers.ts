@@ -33,11 +33,11 @@ export class AnswerHeaders {
     this.what = what;
   }
 
-  /** A decimal number from 0 to 2^53. */
-  number(name: string): number {
+  /** A decimal number from 0 to 2^53, or to less. */
+  number(name: string, max: number = Number.MAX_SAFE_INTEGER): number {
     const text = this.text(name);
     const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(value)) throw this.odd(name, text);
+    if (!Number.isSafeInteger(value) || value > max) throw this.odd(name, text);
     return value;
   }
 

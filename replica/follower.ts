@@ -1,4 +1,5 @@
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
+import type { ErrorData } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
@@ -6,6 +7,7 @@ import { pauseMs } from "../shared/plan/backoff.ts";
 import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
 import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../shared/plan/follow-state.ts";
 import { Freshness } from "../shared/plan/freshness.ts";
+import { recentError } from "../shared/recent-errors.ts";
 import type { NodeHead } from "../shared/serve/engine.ts";
 import type { Txid } from "../shared/units.ts";
 import { ApplyLoop } from "./apply-loop.ts";
@@ -25,6 +27,8 @@ export const MAX_BACKLOG_BYTES: number = 256 << 20;
 const TEND_EVERY_MS = 1000;
 /** How long the primary may hold a request while something waits to be applied: with the next one it hears how far that is. */
 const APPLYING_POLL_MS = 250;
+/** And while the node that is asked has itself lost touch with the primary: soon after it is back, it is known here. */
+const STALE_POLL_MS = 1000;
 
 export interface FollowerOptions {
   readonly local: LocalReplica;
@@ -141,8 +145,13 @@ export class Follower {
     const { primaryNowMs } = this;
     return {
       clockOffsetMs: primaryNowMs === null ? null : Math.round(primaryNowMs - wallMs()),
-      freshAsOfMs: this.freshness.isFresh(nowMs) ? null : whole(this.freshness.lag(nowMs).freshAsOfMs),
+      freshAsOfMs: this.freshness.isFresh(nowMs) ? null : this.freshness.lag(nowMs).freshAsOfMs,
     };
+  }
+
+  /** Something beside following has failed. */
+  noteError(error: ErrorData): void {
+    this.troubles.errors.add(recentError(error, this.options.wallMs()));
   }
 
   status(): FollowerStatus {
@@ -271,9 +280,10 @@ export class Follower {
     };
   }
 
-  /** How long the primary may wait for news: not at all where even its present end is news. */
+  /** How long the primary may wait for news: not at all where even its present end is news, or that it answers. */
   private waitMs(appliedTxid: Txid): number {
-    if (this.head === undefined) return 0;
+    if (this.head === undefined || !this.freshness.isInTouch(this.options.monotonicMs())) return 0;
+    if (!this.freshness.isSourceFresh) return STALE_POLL_MS;
     return appliedTxid >= this.head.txid ? LONG_POLL_MS : APPLYING_POLL_MS;
   }
 
@@ -389,8 +399,4 @@ export class Follower {
 
 function stopped({ code, message, hint, retryable }: TailraceError): TailraceError {
   return fromErrorData({ code, message: `the replica has stopped: ${message}`, hint, retryable });
-}
-
-function whole(ms: number | null): number | null {
-  return ms === null ? null : Math.round(ms);
 }

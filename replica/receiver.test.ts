@@ -48,23 +48,32 @@ describe("an answer", () => {
     });
   });
 
-  test("of a node before this header tells no clock", async () => {
-    expect(await headOf({})).toMatchObject({ commitTimeMs: null, primaryTimeMs: null, ageMs: 0 });
+  test("of a replica that has not heard the primary's clock does not tell how old it is", async () => {
+    expect(await headOf({})).toMatchObject({ commitTimeMs: null, primaryTimeMs: null, ageMs: null });
   });
 
   test("of a replica that is behind tells for how long", async () => {
     const headers = { "wal-time": String(NOW_MS), "wal-fresh-time": String(NOW_MS - 30_000) };
     expect(await headOf(headers)).toMatchObject({ primaryTimeMs: NOW_MS, ageMs: 30_000 });
     const ahead = { "wal-time": String(NOW_MS), "wal-fresh-time": String(NOW_MS + 30_000) };
-    expect(await headOf(ahead)).toMatchObject({ ageMs: 0 });
+    expect(await headOf(ahead)).toMatchObject({ ageMs: 1 });
   });
 
   test("out of a cache is as old as the cache says, and what it tells of the clock is not believed", async () => {
     const headers = { "wal-time": String(NOW_MS), age: "90" };
     expect(await headOf(headers)).toMatchObject({ primaryTimeMs: null, ageMs: 91_000 });
+    const ofReplica = { ...headers, "wal-fresh-time": String(NOW_MS - 30_000) };
+    expect(await headOf(ofReplica)).toMatchObject({ primaryTimeMs: null, ageMs: 121_000 });
   });
 
-  test("with a clock that is no number is refused", async () => {
-    await expect(headOf({ "wal-time": "noon" })).rejects.toMatchObject({ code: "protocol_violation" });
+  test.each<Record<string, string>>([
+    { "wal-time": "noon" },
+    { "wal-time": "8640000000000001" },
+    { "wal-time": "-5" },
+    { "wal-head-time": "9007199254740991" },
+    { "wal-time": "5", "wal-fresh-time": "1e3" },
+    { "wal-time": "5", age: "1e999" },
+  ])("with a time that cannot be is refused: %j", async (headers) => {
+    await expect(headOf(headers)).rejects.toMatchObject({ code: "protocol_violation" });
   });
 });

@@ -18,6 +18,7 @@ const HEADERS_SLACK_MS = 15_000;
 export const CHUNK_BYTES: number = 4 << 20;
 
 const FRAMING_BYTES = 64 * 1024;
+const MAX_DATE_MS = 8.64e15;
 
 export interface ChunkRequest {
   readonly cursor: Cursor;
@@ -41,8 +42,8 @@ export interface PeerHead {
   readonly commitTimeMs: number | null;
   /** The primary's clock at the answer, Unix ms; null where the node does not tell it, or a cache answers for it. */
   readonly primaryTimeMs: number | null;
-  /** For how long the node has not known whether this is the primary's newest; 0: it is. */
-  readonly ageMs: number;
+  /** For how long the node has not known whether this is the primary's newest; 0: it is. Null: it cannot tell. */
+  readonly ageMs: number | null;
 }
 
 /**
@@ -153,18 +154,22 @@ export class Receiver {
   }
 }
 
+/** Unix ms, within what dates can show. */
 function timeOf(headers: AnswerHeaders, name: string): number | null {
-  return (headers.optional(name) ?? "") === "" ? null : headers.number(name);
+  return (headers.optional(name) ?? "") === "" ? null : headers.number(name, MAX_DATE_MS);
 }
 
 function ageOf(headers: AnswerHeaders): Pick<PeerHead, "primaryTimeMs" | "ageMs"> {
-  const cacheSeconds = Number(headers.optional("age") ?? 0);
-  // A cache rounds down. What it tells of the primary's clock is of no use.
-  if (cacheSeconds > 0) return { primaryTimeMs: null, ageMs: (cacheSeconds + 1) * 1000 };
   const primaryTimeMs = timeOf(headers, HEADER.time);
   const freshTimeMs = timeOf(headers, HEADER.freshTime);
-  const ageMs = primaryTimeMs === null || freshTimeMs === null ? 0 : Math.max(0, primaryTimeMs - freshTimeMs);
-  return { primaryTimeMs, ageMs };
+  // A replica that has not heard from its own source since it was started.
+  if (primaryTimeMs === null) return { primaryTimeMs, ageMs: null };
+  // A node that tells of another moment is behind, or out of touch, also where a clock was set and shows it otherwise.
+  const ageMs = freshTimeMs === null ? 0 : Math.max(1, primaryTimeMs - freshTimeMs);
+  const cacheSeconds = headers.optional("age") === undefined ? 0 : headers.number("age");
+  if (cacheSeconds === 0) return { primaryTimeMs, ageMs };
+  // A cache rounds down. What it tells of the primary's clock is of no use.
+  return { primaryTimeMs: null, ageMs: ageMs + (cacheSeconds + 1) * 1000 };
 }
 
 /** @throws log_diverged for another history; stale_epoch for an earlier epoch of this one */

@@ -15,7 +15,7 @@ beforeEach(() => {
 function heard(
   atMs: number,
   headTxid: number,
-  change: { ageMs?: number; primaryTimeMs?: number | null } = {},
+  change: { ageMs?: number | null; primaryTimeMs?: number | null } = {},
 ) {
   freshness.heard({ atMs, headTxid, primaryTimeMs: PRIMARY_MS + atMs, ageMs: 0, ...change });
 }
@@ -55,7 +55,9 @@ describe("a replica", () => {
     freshness.asked(1000, POLL_MS);
     freshness.failed();
     expect(seconds(4000)).toBe(3);
-    freshness.asked(5000, 0);
+    // It may hang as well as hold this request.
+    freshness.asked(5000, POLL_MS);
+    expect(seconds(6000)).toBe(5);
     freshness.failed();
     expect(seconds(31_000)).toBe(30);
     heard(32_000, 5);
@@ -121,6 +123,16 @@ describe("a replica", () => {
     heard(1000, 5, { ageMs: 30_000 });
     freshness.asked(1000, POLL_MS);
     expect(freshness.lag(2000)).toEqual({ seconds: 31, freshAsOfMs: PRIMARY_MS - 29_000 });
+  });
+
+  test("of a replica that does not know how old its own state is does not know it either", () => {
+    freshness.applied(5, null);
+    heard(1000, 5, { ageMs: null, primaryTimeMs: null });
+    freshness.asked(1000, POLL_MS);
+    expect(freshness.lag(2000)).toEqual({ seconds: null, freshAsOfMs: null });
+    heard(3000, 5);
+    heard(4000, 5, { ageMs: null, primaryTimeMs: null });
+    expect(seconds(5000)).toBe(2);
   });
 
   test("that had to step back in a resync does not pass for as fresh as it was", () => {

@@ -18,9 +18,9 @@ export interface Heard {
   readonly primaryTimeMs: number | null;
   /**
    * How long ago that transaction was known to be the primary's newest: 0 in an answer of the primary itself. A replica
-   * that feeds others may be behind, and an answer may come out of a cache.
+   * that feeds others may be behind, and an answer may come out of a cache. Null: not known.
    */
-  readonly ageMs: number;
+  readonly ageMs: number | null;
 }
 
 export interface Lag {
@@ -58,13 +58,13 @@ export class Freshness {
   /** As of this monotonic moment all was applied. */
   private freshMs: number | undefined;
   /** The last answer was that of a node that has all there is. */
-  private isSourceFresh = false;
+  isSourceFresh = false;
   /** Until then the primary is taken to be in touch; undefined: it is not. */
   private overrunMs: number | undefined;
 
-  /** A request goes out, to be held for so long. */
+  /** A request goes out, to be held for so long. Without an answer shortly before, it is no sign of the primary. */
   asked(atMs: number, waitMs: number): void {
-    this.overrunMs = atMs + waitMs + POLL_GRACE_MS;
+    if (this.isInTouch(atMs)) this.overrunMs = atMs + waitMs + POLL_GRACE_MS;
   }
 
   /** The request has ended without an answer. */
@@ -77,6 +77,7 @@ export class Freshness {
     this.overrunMs = atMs + POLL_GRACE_MS;
     if (primaryTimeMs !== null) this.anchor = { primaryMs: primaryTimeMs, atMs };
     this.isSourceFresh = ageMs === 0;
+    if (ageMs === null) return;
     // The same head again is the truth of a later moment.
     while (this.pending.length > 0 && this.pending.at(-1)!.txid >= headTxid) this.pending.pop();
     this.pending.push({ txid: headTxid, truthMs: atMs - ageMs });
@@ -112,14 +113,19 @@ export class Freshness {
     const ageMs = this.ageMs(nowMs, primaryNowMs);
     return {
       seconds: ageMs === null ? null : ageMs / 1000,
-      freshAsOfMs: ageMs === null || primaryNowMs === null ? null : primaryNowMs - ageMs,
+      freshAsOfMs: ageMs === null || primaryNowMs === null ? null : Math.floor(primaryNowMs - ageMs),
     };
   }
 
   /** Everything that the primary has is applied, as far as can be known. */
   isFresh(nowMs: number): boolean {
-    const isInTouch = this.overrunMs !== undefined && nowMs <= this.overrunMs;
-    return isInTouch && this.isSourceFresh && this.pending.length === 0 && this.freshMs !== undefined;
+    const hasAll = this.pending.length === 0 && this.freshMs !== undefined;
+    return this.isInTouch(nowMs) && this.isSourceFresh && hasAll;
+  }
+
+  /** The source has answered, and owes no other answer for too long. */
+  isInTouch(nowMs: number): boolean {
+    return this.overrunMs !== undefined && nowMs <= this.overrunMs;
   }
 
   private ageMs(nowMs: number, primaryNowMs: number | null): number | null {

@@ -25,6 +25,12 @@ test.each([
     undefined,
     { "wal-time": `${NOW_MS + 40}`, "wal-fresh-time": `${NOW_MS - 900}` },
   ],
+  [
+    "one whose primary has no clock of its own",
+    { clockOffsetMs: -NOW_MS - 5 },
+    undefined,
+    { "wal-time": "0" },
+  ],
   ["an engine that is busy for a moment is not hanging", {}, NOW_MS - 2000, { "wal-time": `${NOW_MS}` }],
   [
     "of one that hangs, the head is of when it last could have spoken",

@@ -20,7 +20,12 @@ export function timeHeaders(
   const heardMs = isSilent ? owedSinceMs + clockOffsetMs : Infinity;
   const freshMs = Math.min(freshAsOfMs ?? Infinity, heardMs);
   return {
-    [HEADER.time]: String(Math.round(nowMs + clockOffsetMs)),
-    ...(freshMs === Infinity ? {} : { [HEADER.freshTime]: String(Math.floor(freshMs)) }),
+    [HEADER.time]: unixMs(nowMs + clockOffsetMs),
+    ...(freshMs === Infinity ? {} : { [HEADER.freshTime]: unixMs(Math.floor(freshMs)) }),
   };
+}
+
+/** A primary without a clock of its own begins at 0: a moment before that is none that a header can tell. */
+function unixMs(ms: number): string {
+  return String(Math.max(0, Math.round(ms)));
 }
