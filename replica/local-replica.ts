@@ -351,7 +351,7 @@ export class LocalReplica {
     const { standing } = this;
     this.standing = undefined;
     this.pending = undefined;
-    await standing?.care.settle();
+    await standing?.care.end();
     standing?.batches.close();
     standing?.table.close();
   }

@@ -1,3 +1,4 @@
+import { TailraceError } from "../shared/errors.ts";
 import type { StatePoint } from "../shared/format/position.ts";
 import type { LogCopy } from "../shared/log/log-copy.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
@@ -30,6 +31,7 @@ export class WalCare {
   private readonly nowMs: () => number;
   private readonly metrics: ReplicaEngineMetrics;
   private running: Promise<void> | undefined;
+  private isOver = false;
   private copiedFrames = 0;
   private lastTryMs = -Infinity;
   private lastVainFinishMs = -Infinity;
@@ -116,10 +118,21 @@ export class WalCare {
     await this.running?.catch(() => undefined);
   }
 
-  /** A checkpoint as far as readers permit it, whether or not one is due. @throws storage_failed */
+  /** Waits for a checkpoint under way. None begins after it: the page table may be closed then, and its descriptor another's. */
+  async end(): Promise<void> {
+    this.isOver = true;
+    await this.settle();
+  }
+
+  /** A checkpoint as far as readers permit it, whether or not one is due. @throws storage_failed; not_ready after {@link end} */
   async finish(): Promise<CheckpointOutcome> {
     // Whoever else waits for the one under way may be the first to begin the next.
     while (this.running !== undefined) await this.settle();
+    if (this.isOver) {
+      throw new TailraceError("not_ready", "the replica's database is not at a known state any more", {
+        retryable: true,
+      });
+    }
     const { mxFrame: walFrames, salts } = this.database.appender.header;
     this.running = this.checkpoint().finally(() => {
       this.running = undefined;
