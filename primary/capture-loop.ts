@@ -6,6 +6,7 @@ import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import type { NodeHead } from "../shared/serve/engine.ts";
 import { hex64 } from "../shared/units.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
+import type { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
 import { isReplaced } from "./attached-database.ts";
 import { SLICE_BYTES } from "./capture.ts";
 import type { Capture } from "./capture.ts";
@@ -22,19 +23,22 @@ const GROUP_MS = 5;
 /** After an error; doubled each time, for going back to the last whole record is work too. */
 const ERROR_PAUSE_MS = 500;
 const MAX_ERROR_PAUSE_MS = 8000;
+/** While there is always more to capture, it is behind when all was captured last so long ago. */
+const BEHIND_MS = 1000;
 
 export interface CaptureLoopOptions {
   readonly capture: Capture;
   readonly cycle: CheckpointCycle;
   readonly snapshots: Snapshots;
   readonly retention: Retention;
+  readonly upkeep: UpkeepTroubles;
   readonly metrics: PrimaryEngineMetrics;
   readonly isGrouping: boolean;
   /** Unix ms. */
   readonly clock: () => number;
   /** Something new is durable. */
   readonly onHead: (head: NodeHead) => void;
-  /** An error that is being retried; null when it has passed. */
+  /** Why capture fails and is being retried; null when that has passed. */
   readonly onTrouble: (error: ErrorData | null) => void;
 }
 
@@ -63,6 +67,8 @@ export class CaptureLoop {
   private errorPauseMs = ERROR_PAUSE_MS;
   private lastError: ErrorData | null = null;
   private sinceMs: number | null = null;
+  /** As of when the head was all there was, Unix ms; null while it is, as far as is known. */
+  private freshAsOfMs: number | null = null;
 
   constructor(options: CaptureLoopOptions) {
     this.options = options;
@@ -74,7 +80,7 @@ export class CaptureLoop {
     options.metrics.caughtUpMs = options.clock();
   }
 
-  /** The error that is being retried. */
+  /** The error for which capture is being retried. */
   get trouble(): ErrorData | null {
     return this.lastError;
   }
@@ -95,6 +101,7 @@ export class CaptureLoop {
       databaseChecksum: hex64(log.headChecksum),
       start: log.start,
       end: log.durableEnd,
+      freshAsOfMs: this.freshAsOfMs,
     };
   }
 
@@ -143,7 +150,11 @@ export class CaptureLoop {
     const startMs = performance.now();
     const progress = capture.capture(SLICE_BYTES);
     if (progress !== "end" || capture.log.headTxid !== before) this.noticedMs ??= startMs;
-    if (progress === "missed") await capture.captureDifference();
+    if (progress !== "end" && clock() - (metrics.caughtUpMs ?? 0) >= BEHIND_MS) this.fallBehind();
+    if (progress === "missed") {
+      this.fallBehind();
+      await capture.captureDifference();
+    }
     if (capture.log.headTxid !== before) cycle.noteCommit();
     this.show(progress !== "end" || waiters > 0 || isLast);
     // Also while commits come faster than they are captured: that is when the SQLite WAL grows.
@@ -151,15 +162,15 @@ export class CaptureLoop {
       if (isReplaced(capture.database)) return "replaced";
       this.upkeep();
     } else if (cycle.isPressing && !isLast) {
-      cycle.startIfDue((error) => this.troubled(error));
+      cycle.startIfDue(this.checkpointed);
     }
     if (progress !== "end") {
       await setImmediate();
       return undefined;
     }
     this.answerDurable(waiters);
-    this.recovered();
     metrics.caughtUpMs = clock();
+    this.recovered();
     if (capture.log.headTxid === this.shownTxid) this.noticedMs = undefined;
     if (isLast) return "closed";
     cycle.giveWay();
@@ -208,28 +219,36 @@ export class CaptureLoop {
   }
 
   private upkeep(): void {
-    const { cycle, snapshots, retention } = this.options;
+    const { cycle, snapshots, retention, upkeep } = this.options;
     this.nextUpkeepMs = performance.now() + UPKEEP_MS;
-    cycle.startIfDue((error) => this.troubled(error));
+    cycle.startIfDue(this.checkpointed);
     this.keep();
-    if (retention.needsCheckpoint) cycle.markIfIdle((error) => this.troubled(error));
+    if (retention.needsCheckpoint) cycle.markIfIdle(this.checkpointed);
     const pressure = {
       logBytes: retention.sizeBytes,
       keepLogBytes: retention.limits.keepBytes,
       isHoldingLog: retention.needsSnapshot,
     };
-    if (snapshots.isDue(pressure)) snapshots.take().catch((error: unknown) => this.troubled(error));
+    if (!snapshots.isDue(pressure)) return;
+    snapshots.take().then(
+      () => upkeep.passed("snapshot"),
+      (error: unknown) => upkeep.failed("snapshot", error),
+    );
   }
+
+  private readonly checkpointed = (error?: unknown): void => {
+    const { upkeep } = this.options;
+    if (error === undefined) upkeep.passed("checkpoint");
+    else upkeep.failed("checkpoint", error);
+  };
 
   /** Lets go of what nobody needs. What goes wrong there stops no capture: it is tried again. */
   private keep(): void {
-    const { snapshots, retention } = this.options;
-    try {
+    const { snapshots, retention, upkeep } = this.options;
+    upkeep.try("retention", () => {
       snapshots.prune();
       retention.upkeepIfDue();
-    } catch (error) {
-      this.troubled(error);
-    }
+    });
   }
 
   /** Goes back to the last whole record and waits, where that can help. @throws the error where it cannot */
@@ -247,14 +266,27 @@ export class CaptureLoop {
     this.errorPauseMs = Math.min(2 * this.errorPauseMs, MAX_ERROR_PAUSE_MS);
   }
 
-  private troubled(error: unknown): void {
+  private troubled(error: TailraceError): void {
     this.lastError = toErrorData(error);
     this.sinceMs ??= this.options.clock();
     this.options.onTrouble(this.lastError);
+    this.fallBehind();
+  }
+
+  /** Those who wait at the head are told that it may no longer be all there is: their lag grows from now on. */
+  private fallBehind(): void {
+    const { metrics, onHead } = this.options;
+    if (this.freshAsOfMs !== null) return;
+    this.freshAsOfMs = metrics.caughtUpMs;
+    onHead(this.head);
   }
 
   private recovered(): void {
     this.errorPauseMs = ERROR_PAUSE_MS;
+    if (this.freshAsOfMs !== null) {
+      this.freshAsOfMs = null;
+      this.options.onHead(this.head);
+    }
     if (this.lastError === null) return;
     this.lastError = null;
     this.sinceMs = null;

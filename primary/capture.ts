@@ -231,7 +231,12 @@ export class Capture {
     }
   }
 
-  /** The database file is known to hold, on disk, the state of that transaction. */
+  /** Puts what the SQLite WAL has on disk where it is. */
+  async syncWal(): Promise<void> {
+    await this.tail.sync();
+  }
+
+  /** The database, or its WAL, is known to hold, on disk, the state of that transaction: it cannot come back older. */
   markDurable(mark: { readonly txid: Txid; readonly cursor: Cursor }): void {
     this.log.sync();
     // Entries of a transaction that is not in the log yet must not get to the disk.

@@ -4,12 +4,14 @@ import { failpoint } from "../shared/failpoint.ts";
 import type { WalMark } from "../shared/format/record.ts";
 import { FRAME_HEADER_BYTES } from "../shared/format/wal.ts";
 import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
+import type { Notice } from "../shared/notice.ts";
 import { decidePrimaryCheckpoint, isOverfull } from "../shared/plan/primary-checkpoint-policy.ts";
 import { BackgroundCheckpointer } from "../shared/sqlite/checkpointer.ts";
 import { isBusy } from "../shared/sqlite/driver.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import { SLICE_BYTES } from "./capture.ts";
 import type { Capture, CaptureProgress } from "./capture.ts";
+import { HeldUp } from "./held-up.ts";
 
 /** How often the last frames are chased before it is left for later. */
 const PASSES = 3;
@@ -31,7 +33,19 @@ const HOLD_RETRY_MS = 2;
 /** A pause this long may be that of writers held up by somebody's RESTART or TRUNCATE, which waits for our pin. */
 const GIVE_WAY_MS = 50;
 
-/** What is in the database file, on disk. */
+/** Without an error, however much could be copied. */
+export type CycleEnd = (error?: unknown) => void;
+
+export interface CheckpointCycleOptions {
+  readonly capture: Capture;
+  readonly softLimitBytes: number;
+  readonly metrics: PrimaryEngineMetrics;
+  /** Unix ms. */
+  readonly clock: () => number;
+  readonly notify: (notice: Notice) => void;
+}
+
+/** What is in the database file, or in its WAL, on disk. */
 interface CopiedState {
   readonly txid: Txid;
   readonly cursor: Cursor;
@@ -64,25 +78,28 @@ export class CheckpointCycle {
   private lastMarkTryMs = Number.NEGATIVE_INFINITY;
   private lastCommitMs: number = performance.now();
   private completed = 0;
-  /** Somebody's reader kept the last tries from copying anything. */
-  private isHeldBack = false;
-  /** Frames in the database file after the last try that was not complete. */
-  private stuckAtFrame = -1;
+  private readonly heldUp: HeldUp;
   /** Somebody else's checkpoint ran when the last copy was tried. */
   private isOthersTurn = false;
   private holds = 0;
 
-  constructor(capture: Capture, softLimitBytes: number, metrics: PrimaryEngineMetrics) {
+  constructor({ capture, softLimitBytes, metrics, clock, notify }: CheckpointCycleOptions) {
     const { driver, file } = capture.database;
     this.capture = capture;
     this.metrics = metrics;
     this.softLimitBytes = softLimitBytes;
+    this.heldUp = new HeldUp({ clock, notify, minBytes: () => this.softLimitBytes });
     this.checkpointer = BackgroundCheckpointer.start({ driverName: driver.name, file });
   }
 
   /** Cycles since the start that copied all there was. */
   get completedCount(): number {
     return this.completed;
+  }
+
+  /** Since when a reader of an old state has kept the WAL from being copied any further, Unix ms; null while none does. */
+  get heldUpSinceMs(): number | null {
+    return this.heldUp.sinceMs;
   }
 
   /** How often writers were held up. */
@@ -100,12 +117,12 @@ export class CheckpointCycle {
     this.lastCommitMs = performance.now();
   }
 
-  /** Starts a cycle if one is due; does not wait for it. Its failure is passed on. */
-  startIfDue(onFailure: (error: unknown) => void): void {
+  /** Starts a cycle if one is due; does not wait for it. How it ends is passed on. */
+  startIfDue(onEnd: CycleEnd): void {
     const now = performance.now();
     const action = decidePrimaryCheckpoint({
       frames: this.capture.wal().publishedFrames,
-      isHeldBack: this.isHeldBack,
+      isHeldBack: this.heldUp.sinceMs !== null,
       frameBytes: frameBytesOf(this.capture),
       softLimitBytes: this.softLimitBytes,
       mayRestart: this.capture.pin.mayRestart,
@@ -116,8 +133,8 @@ export class CheckpointCycle {
       sinceVainHoldMs: now - this.lastVainHoldMs,
       idleMs: now - this.lastCommitMs,
     });
-    if (action === "copy") this.run().catch(onFailure);
-    if (action === "hold") this.hold().catch(onFailure);
+    if (action === "copy") this.run().then(() => onEnd(), onEnd);
+    if (action === "hold") this.hold().then(() => onEnd(), onEnd);
   }
 
   /**
@@ -163,12 +180,12 @@ export class CheckpointCycle {
     return this.run();
   }
 
-  /** The same in the background, where recovery holds more of the log than it should. Its failure is passed on. */
-  markIfIdle(onFailure: (error: unknown) => void): void {
+  /** The same in the background, where recovery holds more of the log than it should. How it ends is passed on. */
+  markIfIdle(onEnd: CycleEnd): void {
     const isIdle = this.copying === undefined && this.holding === undefined;
     if (!isIdle || performance.now() - this.lastMarkTryMs < MARK_RETRY_MS) return;
     this.lastMarkTryMs = performance.now();
-    this.runAndMark().catch(onFailure);
+    this.runAndMark().then(() => onEnd(), onEnd);
   }
 
   /** A last cycle, and the end. Makes the next start a quick one. */
@@ -207,7 +224,10 @@ export class CheckpointCycle {
     for (let pass = 0; pass < PASSES; pass++) {
       const { capture } = this;
       const copied = await this.copyCaptured();
-      if (copied === undefined) return false;
+      if (copied === undefined) {
+        if (this.heldUp.sinceMs !== null) await this.syncInPlace();
+        return false;
+      }
       this.markDurable(copied);
       if (this.allowRestart()) return true;
       const before = capture.capturedFrames;
@@ -255,8 +275,7 @@ export class CheckpointCycle {
     const isComplete = backfilledFrames >= capturedFrames;
     metrics.checkpoints.inc({ result: busy ? "busy" : isComplete ? "complete" : "partial" });
     if (busy) return undefined;
-    this.isHeldBack = !isComplete && backfilledFrames === this.stuckAtFrame;
-    this.stuckAtFrame = isComplete ? -1 : backfilledFrames;
+    this.heldUp.noted({ isComplete, backfilledFrames, walBytes: capturedFrames * frameBytesOf(capture) });
     return isComplete ? mark : undefined;
   }
 
@@ -279,9 +298,27 @@ export class CheckpointCycle {
     return true;
   }
 
-  private markDurable(mark: CopiedState): void {
+  /**
+   * A reader may stay for hours. Frames that cannot be copied outlast a loss of power in the WAL as well, once they are on
+   * disk there: so the log need not be kept for them.
+   */
+  private async syncInPlace(): Promise<void> {
+    const { capture } = this;
+    if (!this.isMarkDue || capture.isMissing) return;
+    const { salts } = capture.mark;
+    const mark = { txid: capture.log.headTxid, cursor: capture.log.end };
+    await capture.syncWal();
+    // Of a WAL that has begun anew meanwhile nothing is known.
+    if (capture.mark.salts === salts) this.markDurable(mark);
+  }
+
+  private get isMarkDue(): boolean {
     // Not while writers wait.
-    if (this.holding !== undefined || performance.now() - this.lastMarkMs < MARK_INTERVAL_MS) return;
+    return this.holding === undefined && performance.now() - this.lastMarkMs >= MARK_INTERVAL_MS;
+  }
+
+  private markDurable(mark: CopiedState): void {
+    if (!this.isMarkDue) return;
     this.capture.markDurable(mark);
     this.lastMarkMs = performance.now();
   }

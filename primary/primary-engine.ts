@@ -25,6 +25,7 @@ import { assertSupportedFileSystem } from "../shared/storage/file-system.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
 import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
+import { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
 import type { Verification } from "../shared/verification/verification.ts";
 import { dirname, resolve } from "node:path";
 import type { AttachedDatabase } from "./attached-database.ts";
@@ -74,6 +75,7 @@ export class PrimaryEngine {
   private readonly eventLoop = new EventLoopDelay("engine", () => performance.now());
   private readonly counts = new PrimaryEngineMetrics(this.eventLoop);
   private readonly errors = new RecentErrors((code) => this.counts.failed(code));
+  private readonly upkeep: UpkeepTroubles;
   /** What each serving thread says is being downloaded. */
   private readonly heldGenerations = new Map<object, readonly number[]>();
   private limits: CaptureLimits;
@@ -114,6 +116,11 @@ export class PrimaryEngine {
     this.disk = new DiskGauge(folder.path, Date.now);
     this.limits = limitsOf(options, DEFAULT_CAPTURE_LIMITS);
     this.listeners = listeners;
+    this.upkeep = new UpkeepTroubles({
+      clock: Date.now,
+      notify: listeners.notify,
+      onError: (error) => this.noteError(error),
+    });
     this.driver = driver;
     this.folder = folder;
   }
@@ -131,6 +138,8 @@ export class PrimaryEngine {
       this.listeners.onUnready(toErrorData(this.replaced()));
       this.running = await this.attachWhenSettled();
       if (this.running === undefined) return;
+      // Of the attaching.
+      this.troubled(null);
       this.listeners.onUnready(null);
     }
   }
@@ -202,13 +211,14 @@ export class PrimaryEngine {
   }
 
   status(): PrimaryEngineStatus {
-    const { tracker, disk, errors, limits } = this;
+    const { tracker, disk, errors, upkeep, limits } = this;
     const { durability } = this.options;
     return primaryStatus({
       ...this.now(),
       tracker,
       disk,
       errors,
+      upkeep,
       limits,
       durability,
       nowMs: Date.now(),
@@ -271,7 +281,13 @@ export class PrimaryEngine {
         snapshots: store,
         storage: meteredStorage((seconds) => metrics.fsyncSeconds.observe(seconds)),
       });
-      const cycle = new CheckpointCycle(capture, limits.walSoftLimitBytes, metrics);
+      const cycle = new CheckpointCycle({
+        capture,
+        softLimitBytes: limits.walSoftLimitBytes,
+        metrics,
+        clock,
+        notify,
+      });
       const snapshots: Snapshots = new Snapshots({
         capture,
         store,
@@ -298,6 +314,7 @@ export class PrimaryEngine {
         cycle,
         snapshots,
         retention,
+        upkeep: this.upkeep,
         metrics,
         clock,
         onHead,

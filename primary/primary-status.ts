@@ -1,4 +1,4 @@
-import { fstatSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { Durability } from "../shared/log/log-writer.ts";
 import type { RecentErrors } from "../shared/recent-errors.ts";
 import { recentError } from "../shared/recent-errors.ts";
@@ -6,6 +6,7 @@ import type { PrimaryEngineStatus } from "../shared/status.ts";
 import type { DiskGauge } from "../shared/storage/disk-space.ts";
 import type { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 import { hex64 } from "../shared/units.ts";
+import type { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
 import type { CaptureLoop } from "./capture-loop.ts";
 import type { CaptureLimits } from "./capture-options.ts";
@@ -24,6 +25,7 @@ export interface StatusParts {
   readonly tracker: ReplicaTracker;
   readonly disk: DiskGauge;
   readonly errors: RecentErrors;
+  readonly upkeep: UpkeepTroubles;
   readonly limits: CaptureLimits;
   readonly durability: Durability;
   /** Unix ms. */
@@ -43,7 +45,7 @@ export function primaryStatus(parts: StatusParts): PrimaryEngineStatus {
       file: database.file,
       pageSizeBytes: meta.pageSizeBytes,
       pageCount: log.headPageCount,
-      sizeBytes: fstatSync(database.databaseDescriptor).size,
+      sizeBytes: log.headPageCount * meta.pageSizeBytes,
       checksum: hex64(log.headChecksum),
       isReadable: true,
     },
@@ -68,6 +70,7 @@ export function primaryStatus(parts: StatusParts): PrimaryEngineStatus {
       mayRestart: capture.pin.mayRestart,
       completedCheckpoints: cycle.completedCount,
       heldWriters: cycle.holdCount,
+      heldUpSinceMs: cycle.heldUpSinceMs,
       softLimitBytes: limits.walSoftLimitBytes,
     },
     checkpointedTxid: table.mark.txid,
@@ -79,6 +82,7 @@ export function primaryStatus(parts: StatusParts): PrimaryEngineStatus {
     replicasLost: tracker.lostCount,
     replicasReleased: tracker.releasedCount,
     errors: errors.list,
+    upkeepTroubles: parts.upkeep.list,
     lastError: trouble === null ? null : recentError(trouble, loop.troubleSinceMs ?? nowMs),
   };
 }

@@ -1,4 +1,6 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, fdatasync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { failpoint } from "../shared/failpoint.ts";
 import type { WalMark } from "../shared/format/record.ts";
 import {
@@ -14,10 +16,12 @@ import {
 import type { WalIndexHeader } from "../shared/format/wal-index.ts";
 import { markOf } from "../shared/plan/wal-continuity.ts";
 import { readAt } from "../shared/storage/positioned-io.ts";
-import { onStorage } from "../shared/storage/storage-error.ts";
+import { syncFolder } from "../shared/storage/atomic-file.ts";
+import { onStorage, storageError } from "../shared/storage/storage-error.ts";
 import type { PageNumber } from "../shared/units.ts";
 
 const READ_BYTES: number = 1 << 20;
+const dataSync = promisify(fdatasync);
 
 /** Takes the frames of committed transactions, one after the other. */
 export interface FrameSink {
@@ -75,6 +79,17 @@ export class WalTail {
     const { frame, salts } = this.committed;
     const size = this.readInto(this.saltBytes, frameOffset(frame + 1, this.pageSizeBytes) + 8);
     return size === this.saltBytes.length && this.saltBytes.toString("hex") === salts;
+  }
+
+  /** Puts the file on disk as it is, without keeping this thread. @throws storage_failed */
+  async sync(): Promise<void> {
+    const { path, descriptor } = this;
+    try {
+      syncFolder(dirname(path));
+      await dataSync(descriptor);
+    } catch (error) {
+      throw storageError("sync", path, error);
+    }
   }
 
   /** Goes on after the given commit; what has been read of a transaction after it is forgotten. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { MessageChannel } from "node:worker_threads";
@@ -157,6 +157,29 @@ describe("a replica that feeds another", () => {
     await back.waitFor(primary.txid);
     expect(back.status()).toMatchObject({ bootstraps: 0, resyncs: 1, errors: [{ code: "segment_trimmed" }] });
     await expect.poll(() => notices, { timeout: 10_000 }).toContain("replica_back");
+  });
+
+  test("follows on when its log cannot be cut; that is shown until it can", async () => {
+    await startMiddle();
+    const notices: string[] = [];
+    middle.on("notice", ({ name }) => notices.push(name));
+    await goOnWithout();
+    // In place of the first segment stands what cannot be removed like one.
+    const first = path.join(dataDir("middle"), "log", "0000000000000001.log");
+    rmSync(first);
+    mkdirSync(first);
+    writeFileSync(path.join(first, "something"), "");
+    await middle.configure({ keepLogBytes: 0 });
+    const shown = (): unknown => middle.status().upkeepTroubles;
+    await expect
+      .poll(shown, { timeout: 10_000 })
+      .toMatchObject([{ task: "retention", code: "storage_failed" }]);
+    primary.insert(1);
+    await caughtUp();
+    expect(middle.status().errors).toMatchObject([{ code: "storage_failed" }]);
+    rmSync(first, { recursive: true });
+    await expect.poll(shown, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => notices).toEqual(expect.arrayContaining(["upkeep_failed", "upkeep_recovered"]));
   });
 });
 

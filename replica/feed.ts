@@ -1,3 +1,4 @@
+import type { ErrorData } from "../shared/errors.ts";
 import { SegmentCatalogue } from "../shared/log/segment-catalogue.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
@@ -9,6 +10,7 @@ import type { LogStatus, ReplicaStatus, SegmentStatus, SnapshotStatus } from "..
 import type { DiskSpace } from "../shared/storage/disk-space.ts";
 import type { LogExtent } from "../shared/tracking/log-extent.ts";
 import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
+import { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
 import { FEED_DEFAULTS } from "./follow-options.ts";
 import type { FeedLimits } from "./follow-options.ts";
 import type { FeedStatus } from "./follower-status.ts";
@@ -35,6 +37,8 @@ export interface FeedOptions {
   /** Of the data folder; null where it cannot be told. */
   readonly disk: () => DiskSpace | null;
   readonly tell: (notice: Notice) => void;
+  /** What goes wrong beside following. */
+  readonly onError: (error: ErrorData) => void;
   readonly metrics: ReplicaEngineMetrics;
 }
 
@@ -55,12 +59,14 @@ export class Feed {
   private bytes = new RateMeter();
   private commits = new RateMeter();
   private held: readonly number[] = [];
+  private readonly upkeep: UpkeepTroubles;
 
   /** @throws storage_failed, unknown_version */
   constructor(options: FeedOptions) {
     const { logFolder, snapshotsFolder, replicasFile, wallMs, primaryNowMs, tell } = options;
     this.options = options;
     this.limits = withGiven(FEED_DEFAULTS, options.limits);
+    this.upkeep = new UpkeepTroubles({ clock: wallMs, notify: tell, onError: options.onError });
     this.catalogue = new SegmentCatalogue({ folder: logFolder, clock: wallMs });
     const logBytesAfter: SegmentCatalogue["bytesAfter"] = (cursor) => this.catalogue.bytesAfter(cursor);
     this.snapshots = new OwnSnapshots(
@@ -102,14 +108,20 @@ export class Feed {
     this.tracker.report(sightings, this.extent());
   }
 
-  /** What is due: to be called about every second. @throws storage_failed */
+  /** What is due: to be called about every second. What goes wrong is told, and tried again. */
   tend(): void {
     const { head } = this;
-    const { monotonicMs, receivedBytes, local } = this.options;
+    const { monotonicMs, receivedBytes } = this.options;
     if (head === undefined) return;
     this.bytes.note(receivedBytes(), monotonicMs());
     this.commits.note(head.txid, monotonicMs());
     this.tracker.tick(this.extent());
+    this.upkeep.try("retention", () => this.letGo(head));
+  }
+
+  /** Of what nobody needs. @throws storage_failed */
+  private letGo(head: NodeHead): void {
+    const { local } = this.options;
     this.snapshots.prune();
     const state = this.retention();
     if (state === undefined) return;
@@ -124,6 +136,7 @@ export class Feed {
       log: this.log(),
       snapshots: this.snapshots.list().map((snapshot) => this.snapshotStatus(snapshot)),
       snapshotSinceMs: this.snapshots.sinceMs,
+      upkeepTroubles: this.upkeep.list,
       replicas: this.tracker.list(this.extent()),
       replicasLost: this.tracker.lostCount,
       replicasReleased: this.tracker.releasedCount,

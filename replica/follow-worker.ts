@@ -91,6 +91,7 @@ async function start(options: FollowOptions): Promise<void> {
       primaryNowMs: () => follower.primaryNowMs,
       disk: () => disk.read(),
       tell: say,
+      onError: (error) => follower.noteError(error),
     });
     const isLoopback = /^(localhost|127\..*|\[::1\])$/.test(node.hostname);
     const follower: Follower = new Follower({

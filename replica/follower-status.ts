@@ -13,7 +13,7 @@ export type FollowerStatus = {
   // Not by Omit: of a type that is open for more keys it would leave none.
   [K in keyof ReplicaEngineStatus as string extends K ? never : Exclude<K, FeedKeys>]: ReplicaEngineStatus[K];
 };
-export type FeedKeys = "log" | "snapshots" | "snapshotSinceMs" | "replicas";
+export type FeedKeys = "log" | "snapshots" | "snapshotSinceMs" | "replicas" | "upkeepTroubles";
 /** What {@link ./feed.ts} adds to it. */
 export interface FeedStatus extends Pick<EngineStatus, FeedKeys> {
   /** Since the start. */

@@ -31,6 +31,7 @@ export interface WalStatus {
   readonly backfilledFrames?: number;
   readonly completedCheckpoints?: number;
   readonly heldWriters?: number;
+  readonly heldUpSinceMs?: number | null;
   readonly frames?: number;
   readonly copiedFrames?: number;
   readonly checkpoints?: number;
@@ -70,6 +71,7 @@ export const walStatusSchema: z.ZodType<WalStatus> = z.looseObject({
   backfilledFrames: frames,
   completedCheckpoints: frames,
   heldWriters: frames,
+  heldUpSinceMs: z.number().nullable().exactOptional(),
   frames,
   copiedFrames: frames,
   checkpoints: frames,

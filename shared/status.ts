@@ -59,6 +59,13 @@ export interface RecentError {
   readonly timeMs: number;
 }
 
+/** Something beside the main work that fails, and is tried again by itself. */
+export interface UpkeepTrouble extends RecentError {
+  readonly task: "checkpoint" | "retention" | "snapshot";
+  /** Since when; `timeMs` is that of the last try. */
+  readonly sinceMs: number;
+}
+
 export interface SnapshotStatus {
   readonly generation: number;
   readonly txid: number;
@@ -138,6 +145,7 @@ export interface EngineStatus {
     readonly file: string;
     readonly pageSizeBytes: number | null;
     readonly pageCount: number | null;
+    /** Of the database as readers see it: pages × page size. Its file may be smaller or larger until a checkpoint. */
     readonly sizeBytes: number | null;
     readonly checksum: string | null;
     readonly isReadable: boolean;
@@ -150,7 +158,9 @@ export interface EngineStatus {
   readonly replicas: readonly ReplicaStatus[];
   /** Newest last. */
   readonly errors: readonly RecentError[];
-  /** On a primary: what is being retried now. On a replica: the newest failure, also when it is over. */
+  /** What else fails now; empty where all is well. */
+  readonly upkeepTroubles: readonly UpkeepTrouble[];
+  /** On a primary: why capture fails and is being retried now. On a replica: the newest failure, also when it is over. */
   readonly lastError: RecentError | null;
   readonly [more: string]: unknown;
 }
@@ -176,8 +186,11 @@ export interface PrimaryEngineStatus extends EngineStatus {
     readonly mayRestart: boolean;
     readonly completedCheckpoints: number;
     readonly heldWriters: number;
+    /** Since when a reader of an old state has kept it from being copied any further; null while none does. */
+    readonly heldUpSinceMs: number | null;
     readonly softLimitBytes: number;
   };
+  /** That state is on disk, in the database file or in its WAL: the database cannot come back older. */
   readonly checkpointedTxid: number;
   readonly differences: number;
   readonly comparedPagesAtStart: number;
@@ -293,6 +306,15 @@ export const replicaStatusSchema: z.ZodType<ReplicaStatus> = z.looseObject({
 });
 
 export const recentErrorSchema: z.ZodType<RecentError> = z.looseObject({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().nullable(),
+  timeMs: z.number(),
+});
+
+export const upkeepTroubleSchema: z.ZodType<UpkeepTrouble> = z.looseObject({
+  task: z.enum(["checkpoint", "retention", "snapshot"]),
+  sinceMs: z.number(),
   code: z.string(),
   message: z.string(),
   hint: z.string().nullable(),

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { walStatusSchema } from "../shared/admin.ts";
 import type { WalStatus } from "../shared/admin.ts";
-import { recentErrorSchema, statusSchema } from "../shared/status.ts";
+import { recentErrorSchema, statusSchema, upkeepTroubleSchema } from "../shared/status.ts";
 import type { EngineStatus, Position, ReplicaEngineStatus, StatusDocument } from "../shared/status.ts";
 
 /** What an engine of either role may have told of itself; nothing before its first word. */
 interface EngineParts extends Partial<
-  Pick<EngineStatus, "asOfMs" | "database" | "snapshotSinceMs" | "lastError">
+  Pick<EngineStatus, "asOfMs" | "database" | "snapshotSinceMs" | "upkeepTroubles" | "lastError">
 > {
   readonly wal?: WalStatus | null;
   readonly checkpointedTxid?: number;
@@ -41,6 +41,7 @@ const engineSchema: z.ZodType<EngineParts> = z.looseObject({
     })
     .exactOptional(),
   snapshotSinceMs: z.number().nullable().exactOptional(),
+  upkeepTroubles: z.array(upkeepTroubleSchema).exactOptional(),
   lastError: recentErrorSchema.nullable().exactOptional(),
   wal: walStatusSchema.nullable().exactOptional(),
   checkpointedTxid: z.int().exactOptional(),

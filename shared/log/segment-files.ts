@@ -1,7 +1,7 @@
 import { close, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UNFINISHED_SUFFIX, syncFolder } from "../storage/atomic-file.ts";
-import { systemCode } from "../storage/storage-error.ts";
+import { onStorage, systemCode } from "../storage/storage-error.ts";
 
 /*
  * The files of a log: `0000000000000001.log`, `…2.log`, each a segment (shared/format/segment.ts). A file appears
@@ -31,15 +31,22 @@ export function removeUnfinished(folder: string): void {
  *
  * Its name goes at once. To free the bytes of a full segment takes tens of milliseconds: the kernel does that when the
  * last descriptor is closed, and that happens on another thread.
+ *
+ * @throws storage_failed; those before the one it names are gone
  */
 export function removeSegments(folder: string, segments: readonly number[]): void {
   for (const segment of segments) {
     const path = segmentPath(folder, segment);
-    const descriptor = openIfThere(path);
-    if (descriptor === undefined) continue;
-    rmSync(path, { force: true });
-    syncFolder(folder);
-    close(descriptor);
+    onStorage("remove", path, () => {
+      const descriptor = openIfThere(path);
+      if (descriptor === undefined) return;
+      try {
+        rmSync(path, { force: true });
+        syncFolder(folder);
+      } finally {
+        close(descriptor);
+      }
+    });
   }
 }
 

@@ -230,6 +230,33 @@ describe("is all well, and what is to be done", () => {
       "The SQLite WAL has grown to 1 GiB",
     ],
     [
+      "a reader that stays at an old state",
+      primary({
+        wal: { sizeBytes: 40 << 20, softLimitBytes: 16 << 20, heldUpSinceMs: NOW_MS - 180 * MINUTE_MS },
+      }),
+      "warning",
+      "checkpoint_held_up",
+      "The SQLite WAL has grown to 40 MiB: a reader of an old state holds it up, for 3 h now",
+    ],
+    [
+      "a log that cannot be cut",
+      primary({
+        upkeepTroubles: [
+          {
+            task: "retention",
+            code: "storage_failed",
+            message: "cannot remove 1.log: EROFS",
+            hint: null,
+            timeMs: NOW_MS,
+            sinceMs: NOW_MS - 4 * MINUTE_MS,
+          },
+        ],
+      }),
+      "warning",
+      "storage_failed",
+      "What is no longer needed cannot be removed: cannot remove 1.log: EROFS (for 4 min now)",
+    ],
+    [
       "snapshots that are not renewed",
       primary({
         log: log({}),

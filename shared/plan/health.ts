@@ -5,6 +5,7 @@ import type {
   ReplicaEngineStatus,
   ReplicaStatus,
   StatusDocument,
+  UpkeepTrouble,
 } from "../status.ts";
 
 /*
@@ -38,7 +39,7 @@ export interface Health {
 
 /** A status document with what the engine of either role may have told; nothing of it before its first word. */
 export type NodeDocument = StatusDocument &
-  Partial<Pick<EngineStatus, "asOfMs" | "database" | "snapshotSinceMs" | "lastError">> &
+  Partial<Pick<EngineStatus, "asOfMs" | "database" | "snapshotSinceMs" | "upkeepTroubles" | "lastError">> &
   Partial<Pick<PrimaryEngineStatus, "wal" | "checkpointedTxid" | "replicasLost" | "replicasReleased">> &
   Partial<
     Pick<
@@ -60,6 +61,8 @@ const DISK_FULL_SHARE = 0.02;
 const SNAPSHOT_OLD_MS = 48 * 3_600_000;
 /** A SQLite WAL so many times its soft limit is held up by a reader. */
 const WAL_LARGE_FACTOR = 8;
+/** A reader that holds up checkpoints for so long is no report any more. */
+const HELD_UP_MS = 600_000;
 /** So many ids are named in one sentence. */
 const NAMED_IDS = 3;
 
@@ -70,6 +73,7 @@ export function healthOf(document: StatusDocument, lateSeconds: number = LATE_SE
     ...engineFindings(node),
     ...(node.role === "primary" ? primaryFindings(node) : replicaFindings(node, lateSeconds)),
     ...trackedFindings(node, lateSeconds),
+    ...upkeepFindings(node),
     ...storageFindings(node),
   ];
   const rank: Record<Severity, number> = { error: 0, warning: 1, note: 2 };
@@ -183,14 +187,43 @@ function* primaryFindings({ lastError, nowMs, wal }: NodeDocument): Iterable<Fin
       wayOut: hint ?? "It tries again by itself; the log of the process says more.",
     };
   }
-  if (wal !== undefined && wal !== null && wal.sizeBytes > WAL_LARGE_FACTOR * wal.softLimitBytes) {
+  if (wal !== undefined && wal !== null) yield* walFindings(wal, nowMs);
+}
+
+function* walFindings(wal: PrimaryEngineStatus["wal"], nowMs: number): Iterable<Finding> {
+  const { sizeBytes, softLimitBytes, heldUpSinceMs } = wal;
+  // An older node does not tell.
+  const heldUpMs = typeof heldUpSinceMs === "number" ? nowMs - heldUpSinceMs : 0;
+  const isLarge = sizeBytes > WAL_LARGE_FACTOR * softLimitBytes;
+  const isHeldUp = heldUpMs > HELD_UP_MS && sizeBytes > softLimitBytes;
+  if (!isLarge && !isHeldUp) return;
+  const by = heldUpMs > 0 ? `: a reader of an old state holds it up, for ${duration(heldUpMs)} now` : "";
+  yield {
+    severity: "warning",
+    code: isHeldUp ? "checkpoint_held_up" : "wal_large",
+    replicas: [],
+    text: `the SQLite WAL has grown to ${size(sizeBytes)}${by}`,
+    wayOut:
+      "Something keeps an old read transaction open: find it and end it. Then the WAL starts over by itself.",
+  };
+}
+
+/** How the tasks of upkeep fail, in a sentence. */
+export const UPKEEP_WORDS: Readonly<Record<UpkeepTrouble["task"], string>> = {
+  checkpoint: "checkpoints of the SQLite WAL fail",
+  retention: "what is no longer needed cannot be removed",
+  snapshot: "snapshots fail",
+};
+
+/** Beside the main work, and of either role. */
+function* upkeepFindings({ upkeepTroubles = [], nowMs }: NodeDocument): Iterable<Finding> {
+  for (const { task, code, message, hint, sinceMs } of upkeepTroubles) {
     yield {
       severity: "warning",
-      code: "wal_large",
+      code,
       replicas: [],
-      text: `the SQLite WAL has grown to ${size(wal.sizeBytes)}`,
-      wayOut:
-        "Something keeps an old read transaction open: find it and end it. Then the WAL starts over by itself.",
+      text: `${UPKEEP_WORDS[task]}: ${message} (for ${duration(Math.max(0, nowMs - sinceMs))} now)`,
+      wayOut: hint ?? "It tries again by itself; the log of the process says more.",
     };
   }
 }

@@ -82,6 +82,7 @@ export class MadeUpEngine {
       replicas: this.replicas,
       errors: [],
       lastError: null,
+      upkeepTroubles: [],
       wal: { sizeBytes: 4152 },
     };
   }

@@ -50,6 +50,7 @@ const NODE = {
   snapshotSinceMs: null,
   errors: [],
   lastError: null,
+  upkeepTroubles: [],
 } as const;
 
 function snapshot(change: Partial<SnapshotStatus>): SnapshotStatus {
@@ -87,6 +88,7 @@ export function primaryStatus(changes: object = {}): object {
       mayRestart: false,
       completedCheckpoints: 12,
       heldWriters: 0,
+      heldUpSinceMs: null,
       softLimitBytes: 16_777_216,
     },
     checkpointedTxid: 1100,

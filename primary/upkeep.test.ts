@@ -1,0 +1,117 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { DatabaseSync } from "node:sqlite";
+import type { NodeHead } from "../shared/serve/engine.ts";
+import { CapturedDatabase } from "../test/harness/captured-database.ts";
+import { SmallDisk } from "../test/harness/small-disk.ts";
+
+/* What goes wrong beside the capture, and what keeps it from being done. */
+
+const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
+const COMMIT = "c.execute('insert into t(b) values(1)')\n";
+/** Half a MiB of log, and a database that stays as small as that. */
+const CHURN =
+  "for i in range(60): c.execute('insert or replace into t values(?,?)', (i % 10, os.urandom(5000)))\n";
+const SMALL = { segmentSizeBytes: 65_536, keepLogBytes: 1 << 30, snapshotAfterBytes: 1 << 30 };
+
+test("a log that cannot be cut: said once, shown until it can, and no commit that goes well hides it", async () => {
+  const database = new CapturedDatabase(SMALL);
+  database.python(SETUP);
+  await database.start();
+  const notices: string[] = [];
+  const troubles: unknown[] = [];
+  database.capture.on("notice", ({ name }) => notices.push(name));
+  database.capture.on("trouble", (trouble) => troubles.push(trouble));
+  database.python(CHURN);
+  for (let count = 0; count < 2; count++) await database.capture.snapshot();
+  await database.capture.checkpoint();
+  // In place of the first segment stands what cannot be removed like one.
+  const first = join(database.dataDir, "log", "0000000000000001.log");
+  rmSync(first);
+  mkdirSync(first);
+  writeFileSync(join(first, "something"), "");
+  await database.capture.configure({ keepLogBytes: 0 });
+  const shown = async (): Promise<unknown> => (await database.status()).upkeepTroubles;
+  await expect
+    .poll(shown, { timeout: 10_000 })
+    .toMatchObject([{ task: "retention", code: "storage_failed", message: expect.stringContaining(first) }]);
+  for (let count = 0; count < 5; count++) {
+    database.python(COMMIT);
+    await database.capture.durable();
+    expect(await shown()).toMatchObject([{ task: "retention" }]);
+  }
+  const { lastError, errors } = await database.status();
+  expect([lastError, troubles]).toEqual([null, []]);
+  expect(errors).toMatchObject([{ code: "storage_failed" }]);
+  rmSync(first, { recursive: true });
+  await expect.poll(shown, { timeout: 10_000 }).toEqual([]);
+  const told = (): string[] => notices.filter((name) => name.startsWith("upkeep"));
+  await expect.poll(told).toEqual(["upkeep_failed", "upkeep_recovered"]);
+  expect((await database.status()).log.start.segment).toBeGreaterThan(2);
+});
+
+test("a reader that stays at an old state holds up checkpoints; that is shown, and the log is bounded all the same", async () => {
+  const database = new CapturedDatabase({ ...SMALL, keepLogBytes: 100_000, maxLogBytes: 300_000 });
+  database.python(SETUP);
+  database.keepStart();
+  await database.start();
+  database.python(COMMIT);
+  await database.capture.durable();
+  const reader = new DatabaseSync(database.file, { readOnly: true });
+  onTestFinished(() => {
+    if (reader.isOpen) reader.close();
+  });
+  reader.exec("BEGIN; SELECT count(*) FROM t");
+  for (let round = 0; round < 4; round++) database.python(CHURN);
+  await database.capture.durable();
+  await expect
+    .poll(async () => (await database.status()).log.sizeBytes, { timeout: 15_000, interval: 50 })
+    .toBeLessThanOrEqual(300_000);
+  const held = await database.status();
+  expect(held.wal.heldUpSinceMs).toBeLessThanOrEqual(held.asOfMs);
+  expect(held.wal.backfilledFrames).toBeLessThan(held.wal.publishedFrames);
+  // On disk in the WAL, not in the database file.
+  expect(held.checkpointedTxid).toBeGreaterThan(100);
+  expect(reader.prepare("SELECT count(*) AS count FROM t").get()).toEqual({ count: 1 });
+  reader.exec("COMMIT");
+  expect(await database.capture.checkpoint()).toMatchObject({ isComplete: true });
+  expect((await database.status()).wal.heldUpSinceMs).toBeNull();
+});
+
+test.skipIf(!SmallDisk.isAllowed)(
+  "while capture waits for room on the disk, its head says since when it may be behind",
+  async () => {
+    const disk = new SmallDisk(8 << 20);
+    const dataDir = join(disk.path, "data");
+    const database = new CapturedDatabase({ dataDir });
+    onTestFinished(async () => {
+      await database.stop();
+      disk.remove();
+    });
+    database.python(SETUP);
+    await database.start();
+    const heads: NodeHead[] = [];
+    database.capture.on("head", (head) => heads.push(head));
+    database.python(COMMIT);
+    const { txid } = await database.capture.durable();
+    await expect.poll(() => heads.at(-1)).toMatchObject({ txid, freshAsOfMs: null });
+    disk.fill();
+    const beforeMs = Date.now();
+    database.python(CHURN);
+    await expect.poll(() => heads.at(-1)?.freshAsOfMs, { timeout: 10_000 }).toBeTypeOf("number");
+    const { freshAsOfMs } = heads.at(-1)!;
+    // Within what a turn without news takes.
+    expect(freshAsOfMs! - beforeMs).toBeGreaterThan(-5000);
+    expect(freshAsOfMs).toBeLessThanOrEqual(Date.now());
+    expect((await database.status()).lastError).toMatchObject({ code: "storage_failed" });
+    disk.free();
+    await expect
+      .poll(() => heads.at(-1), { timeout: 20_000 })
+      .toMatchObject({ txid: txid + 60, freshAsOfMs: null });
+    expect(execFileSync("sqlite3", [database.file, "SELECT count(*) FROM t"], { encoding: "utf8" })).toBe(
+      "10\n",
+    );
+  },
+);
