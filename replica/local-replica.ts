@@ -101,9 +101,10 @@ export class LocalReplica {
     }
   }
 
-  /** Where the replica is; undefined before the first bootstrap. */
+  /** Where the replica is; undefined before the first bootstrap, and while a resync lands: it is one of two states then. */
   get position(): Position | undefined {
-    return this.standing?.applier.position ?? this.positionFile.position;
+    const { position } = this.standing?.applier ?? this.positionFile;
+    return position?.phase === "resyncing" ? undefined : position;
   }
 
   /** Whether no database stands at the path: nothing can be proven or compared then, only fetched. */

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Notice } from "../shared/notice.ts";
 import { Edge } from "../test/harness/edge.ts";
@@ -94,6 +95,32 @@ describe("a resync", () => {
     await start();
     const again = edge.replica;
     await expect.poll(() => again.status()).toMatchObject({ state: "following", resyncs: 1, lag, receiver });
+  });
+
+  test("that another process keeps from landing does not pass for landed", async () => {
+    edge = new Edge();
+    const { primary, file } = edge;
+    primary.insert(100);
+    await primary.listen();
+    await start();
+    const { replica } = edge;
+    await replica.sync();
+    const other = new DatabaseSync(file);
+    other.exec("BEGIN IMMEDIATE");
+    primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id = 17");
+    primary.beginHistory();
+    await primary.unlisten();
+    await primary.listen();
+    for (let commit = 0; commit < 5; commit++) primary.insert(1);
+    await expect
+      .poll(() => replica.status(), { timeout: 10_000 })
+      .toMatchObject({ lastError: { code: "database_busy" }, position: null, lag: { transactions: null } });
+    await expect(replica.waitFor(1, { timeoutMs: 0 })).rejects.toMatchObject({ code: "timeout" });
+    other.exec("ROLLBACK");
+    other.close();
+    await replica.sync();
+    expect(replica.status()).toMatchObject({ position: { txid: primary.txid }, lag: { transactions: 0 } });
+    await edge.expectIdentical();
   });
 
   test("past a log in which the database has grown and shrunk ends with the pages that are left", async () => {

@@ -10,7 +10,7 @@ import { FragmentReader } from "../shared/log/fragment-reader.ts";
 import { LogCopy } from "../shared/log/log-copy.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { hex64, lockPage } from "../shared/units.ts";
-import type { PageNumber } from "../shared/units.ts";
+import type { Cursor, PageNumber } from "../shared/units.ts";
 import { violation } from "./answers.ts";
 import { BatchReader } from "./batch.ts";
 import { isUndisturbed, markOf } from "./left-mark.ts";
@@ -24,8 +24,11 @@ import type { ReplicaFiles } from "./replica-files.ts";
 import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
 import { WantedPages } from "./wanted-pages.ts";
 
-/** Log that is fetched along with the pages, and becomes one commit with them; what is beyond comes in the usual way. */
-const MAX_LOG_BYTES = 256 << 20;
+/**
+ * Log that is fetched along with the pages, and becomes one commit with them; what is beyond comes in the usual way. More
+ * only where the replica had that already: its readers are not to step back.
+ */
+export const MAX_LOG_BYTES: number = 256 << 20;
 
 export interface ResyncSource {
   readonly client: SnapshotClient;
@@ -74,8 +77,9 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
   assertCompatible(head, database.appender.pageSizeBytes, positionFile.position);
   // Read page by page: whatever has led here, what the table says is not to be relied on.
   const table = PageTable.create(files.pageTable);
-  const wanted = new WantedPages(files, head);
+  let wanted: WantedPages | undefined;
   try {
+    wanted = new WantedPages(files, head);
     const seen = await scanDatabase(database, table);
     await wanted.fetchSums(client, signal);
     for (const run of wanted.differing(table)) {
@@ -100,7 +104,7 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
     positionFile.write({ ...position, commitTimeMs }, true);
     return { pages: wanted.pageCount, fetchedBytes: client.fetchedBytes - before + logBytes };
   } finally {
-    wanted.close();
+    wanted?.close();
     table.close();
     rmSync(files.resyncLog, { recursive: true, force: true });
   }
@@ -124,13 +128,14 @@ async function fetchLog(
 ): Promise<number> {
   const { logId, epoch, state } = head;
   const { position } = positionFile;
-  // Its word on how far it is: the old state still, if that is of this history.
-  const appliedTxid = position?.logId === logId ? position.applied.txid : state.txid;
+  const before = position?.logId === logId ? position : undefined;
+  // Its word on how far it is: the old state still, if that is of this history, and is still there.
+  const appliedTxid = before !== undefined && before.phase !== "resyncing" ? before.applied.txid : state.txid;
   rmSync(files.resyncLog, { recursive: true, force: true });
   const copy = LogCopy.open({ folder: files.resyncLog, start: state.cursor });
   try {
     let bytes = 0;
-    for (let until: StatePoint["cursor"] | undefined; ;) {
+    for (let until: Cursor | undefined; ;) {
       const request = { cursor: copy.end, logId, epoch, appliedTxid, maxBytes: CHUNK_BYTES, waitMs: 0 };
       const chunk = await receiver.fetch({ ...request, signal });
       until ??= chunk.head.cursor;
@@ -138,13 +143,30 @@ async function fetchLog(
       bytes += chunk.bytes.length;
       // An answer that leads nowhere: whatever is wrong there, it is not to be asked for again and again.
       if (compareCursors(chunk.next, chunk.from) === 0) break;
-      if (chunk.isEof || compareCursors(chunk.next, until) >= 0 || bytes >= MAX_LOG_BYTES) break;
+      if (chunk.isEof || isEnough({ next: chunk.next, bytes, until, before: before?.applied.cursor })) break;
     }
     copy.sync();
     return bytes;
   } finally {
     copy.close();
   }
+}
+
+/** Whether the log that was fetched goes far enough: to the end as of the first answer, or as much as is to be one commit. */
+export function isEnough({
+  next,
+  bytes,
+  until,
+  before,
+}: {
+  readonly next: Cursor;
+  readonly bytes: number;
+  readonly until: Cursor;
+  /** Where the replica was, if that was in this log. */
+  readonly before: Cursor | undefined;
+}): boolean {
+  if (compareCursors(next, until) >= 0) return true;
+  return bytes >= MAX_LOG_BYTES && (before === undefined || compareCursors(next, before) >= 0);
 }
 
 /** The state after the last whole record that was fetched and leads on from the snapshot. */
@@ -176,7 +198,10 @@ async function land(
   seen: LeftMark,
 ): Promise<void> {
   const { appender } = database;
-  positionFile.write({ ...landed(head, seen, database.file, bootId), phase: "resyncing" }, true);
+  // Where it is going: a resync that is begun again goes at least as far.
+  const { state, epoch } = goal;
+  const aim = landed({ ...head, state, epoch }, seen, database.file, bootId);
+  positionFile.write({ ...aim, phase: "resyncing" }, true);
   failpoint("resync.intent-written");
   const found = appender.begin();
   try {
@@ -248,7 +273,7 @@ function* pagesOfLog(
   }
 }
 
-/** The position of a replica that is exactly at a snapshot. */
+/** The position of a replica that is exactly at the state of a snapshot. */
 export function landed(head: SnapshotHead, left: LeftMark, file: string, bootId: string): Position {
   return {
     pageSizeBytes: head.pageSizeBytes,

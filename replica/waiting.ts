@@ -73,8 +73,6 @@ export class Waiting {
   async sync(timeoutMs: number): Promise<Txid> {
     const { wallMs, appliedTxid } = this.options;
     const deadlineMs = wallMs() + timeoutMs;
-    // Until the first landing there is no place in the log to ask from.
-    await this.waitFor(0, timeoutMs);
     const txid = await this.headTxid(deadlineMs);
     await this.waitFor(txid, Math.max(0, deadlineMs - wallMs()));
     return Math.max(txid, appliedTxid() ?? 0);
@@ -85,6 +83,8 @@ export class Waiting {
     const { local, receiver, sleep, wallMs, random } = this.options;
     const { signal } = this.ending;
     for (let failures = 1; ; failures++) {
+      // Before the first landing, and during any other, there is no place in the log to ask from.
+      await this.waitFor(0, Math.max(0, deadlineMs - wallMs()));
       const { logId, epoch, applied } = local.position!;
       const cursor = local.received ?? applied.cursor;
       const at = { cursor, logId, epoch, appliedTxid: applied.txid, appliedChecksum: applied.checksum };

@@ -35,7 +35,13 @@ export class WantedPages {
     this.files = files;
     this.head = head;
     this.sums = onStorage("create", files.resyncSums, () => openSync(files.resyncSums, "w+"));
-    this.spool = onStorage("create", files.resyncPages, () => openSync(files.resyncPages, "w+"));
+    try {
+      this.spool = onStorage("create", files.resyncPages, () => openSync(files.resyncPages, "w+"));
+    } catch (error) {
+      // Where descriptors have run out, each try would keep one more.
+      closeSync(this.sums);
+      throw error;
+    }
   }
 
   async fetchSums(client: SnapshotClient, signal?: AbortSignal): Promise<void> {
