@@ -3,6 +3,7 @@ import { SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY } from "../shared/sqlite
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { attachDatabase } from "./attached-database.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
+import { causeText } from "../shared/storage/storage-error.ts";
 
 /**
  * Attaches to a database.
@@ -14,7 +15,7 @@ export function openDatabase(driver: Driver, file: string): AttachedDatabase {
     return attachDatabase(driver, file);
   } catch (cause) {
     const code = driver.resultCode(cause);
-    const what = `${file}: ${String(cause)}`;
+    const what = `${file}: ${causeText(cause)}`;
     if (code === SQLITE_NOTADB) {
       throw new TailraceError("not_a_database", what, {
         cause,

@@ -9,6 +9,7 @@ import type { Cursor, Txid } from "../units.ts";
 import { LogChain } from "./log-chain.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 import { verifyLog } from "./verify-log.ts";
+import { causeText } from "../storage/storage-error.ts";
 
 /**
  * When a record counts as durable. `commit`: each is on disk before its append returns. `group`: at the next
@@ -309,7 +310,7 @@ export class LogWriter {
 
   private failure(what: string, cause: unknown, retryable: boolean): TailraceError {
     const path = segmentPath(this.options.folder, this.recordEnd.segment);
-    return new TailraceError("storage_failed", `log segment ${path} ${what}: ${String(cause)}`, {
+    return new TailraceError("storage_failed", `log segment ${path} ${what}: ${causeText(cause)}`, {
       cause,
       retryable,
       hint: retryable

@@ -11,6 +11,7 @@ import type { Encoding } from "./accept-encoding.ts";
 import type { NodeHead } from "./engine.ts";
 import { RETRY_AFTER_SECONDS } from "./limits.ts";
 import { SpareMemory } from "./spare-memory.ts";
+import { causeText } from "../storage/storage-error.ts";
 
 const compressGzip = promisify(gzip);
 const compressZstd = promisify(zstdCompress);
@@ -299,7 +300,7 @@ function trimmed({ segment, offset }: Cursor, start: Cursor): TailraceError {
 function fileError(error: unknown, path: string, cursor: Cursor, start: Cursor): unknown {
   if (error instanceof TailraceError) return error;
   if ((error as NodeJS.ErrnoException).code === "ENOENT") return trimmed(cursor, start);
-  return new TailraceError("storage_failed", `cannot read ${path}: ${String(error)}`, {
+  return new TailraceError("storage_failed", `cannot read ${path}: ${causeText(error)}`, {
     cause: error,
     retryable: true,
   });

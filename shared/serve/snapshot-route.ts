@@ -9,6 +9,7 @@ import { RETRY_AFTER_SECONDS } from "./limits.ts";
 import type { NodeContext, Parts } from "./parts.ts";
 import { problemResponse } from "./problem.ts";
 import { sendFile } from "./send-file.ts";
+import { causeText } from "../storage/storage-error.ts";
 
 /** Snapshots served before whose page checksums may still be asked for. */
 const REMEMBERED_GENERATIONS = 4;
@@ -163,7 +164,7 @@ async function openSnapshotFile(path: string): ReturnType<typeof open> {
         hint: "Ask for /snapshot/latest again.",
       });
     }
-    throw new TailraceError("storage_failed", `cannot read ${path}: ${String(cause)}`, {
+    throw new TailraceError("storage_failed", `cannot read ${path}: ${causeText(cause)}`, {
       cause,
       retryable: true,
     });

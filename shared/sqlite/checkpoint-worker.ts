@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { TailraceError, assert } from "../errors.ts";
 import { answerCalls } from "../rpc.ts";
+import { causeText } from "../storage/storage-error.ts";
 import { passiveCheckpoint } from "./checkpoint.ts";
 import type { CheckpointMethods, CheckpointWorkerData } from "./checkpointer.ts";
 import { loadDriver } from "./driver.ts";
@@ -22,7 +23,7 @@ answerCalls(parentPort, {
       return passiveCheckpoint(connection);
     } catch (cause) {
       // Most likely a full disk. The frames stay in the WAL, and the next checkpoint tries again.
-      const message = `cannot copy the WAL into ${file}: ${String(cause)}`;
+      const message = `cannot copy the WAL into ${file}: ${causeText(cause)}`;
       throw new TailraceError("storage_failed", message, {
         cause,
         retryable: true,

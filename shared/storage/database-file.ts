@@ -5,7 +5,7 @@ import { TailraceError } from "../errors.ts";
 import { isPageSize } from "../format/record.ts";
 import { holdFile, identityOf } from "../sqlite/held-files.ts";
 import { readAt } from "./positioned-io.ts";
-import { onStorage, storageError, systemCode } from "./storage-error.ts";
+import { causeText, onStorage, storageError, systemCode } from "./storage-error.ts";
 
 /*
  * The first 100 bytes of a database (https://www.sqlite.org/fileformat2.html#the_database_header), big-endian:
@@ -77,7 +77,7 @@ function assertWritable(path: string, what: string): void {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
   } catch (cause) {
-    throw new TailraceError("read_only", `${what} cannot be written: ${String(cause)}`, {
+    throw new TailraceError("read_only", `${what} cannot be written: ${causeText(cause)}`, {
       cause,
       hint: "Give this user read and write access: SQLite's WAL needs both, in the file's folder too.",
     });

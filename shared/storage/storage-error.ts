@@ -12,6 +12,11 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** What the system, or SQLite, says of an error: `ENOSPC: no space left on device, write`. */
+export function causeText(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
 /** `storage_failed` around an error of the operating system; a TailraceError stays what it is. */
 export function storageError(action: string, path: string, cause: unknown): TailraceError {
   if (cause instanceof TailraceError) return cause;
@@ -27,7 +32,7 @@ export function storageError(action: string, path: string, cause: unknown): Tail
     ENFILE: "Raise the system's limit of open files (fs.file-max).",
   };
   const hint = hints[code ?? ""];
-  return new TailraceError("storage_failed", `cannot ${action} ${path}: ${String(cause)}`, {
+  return new TailraceError("storage_failed", `cannot ${action} ${path}: ${causeText(cause)}`, {
     cause,
     retryable: RETRYABLE_CODES.has(code ?? ""),
     ...(hint === undefined ? {} : { hint }),
