@@ -53,7 +53,12 @@ export async function runCommandLine({
     // Asking for help or the version is no error. Without any command, help has been shown, and is one.
     exitCode = error.exitCode === 0 ? EXIT_DONE : EXIT_WRONG_USAGE;
     if (!error.code.startsWith("commander.help") && exitCode !== EXIT_DONE) {
-      createOutput({ json: words.includes("--json"), environment, stdout, stderr }).error(wrongUsage(error));
+      createOutput({ json: words.includes("--json"), environment, stdout, stderr }).error(
+        wrongUsage(
+          error,
+          commands.find(({ name }) => name === words[0]),
+        ),
+      );
     }
   }
   return exitCode;
@@ -70,9 +75,12 @@ function withBareValues(words: readonly string[], commands: readonly Command[]):
   });
 }
 
-function wrongUsage({ message }: CommanderError): TailraceError {
+function wrongUsage({ message }: CommanderError, command: Command | undefined): TailraceError {
   const [what = "", suggestion] = message.replace(/^error: /, "").split("\n");
-  const hint = suggestion === undefined ? "See tailrace --help." : suggestion.replaceAll(/^\(|\)$/g, "");
+  const hint =
+    suggestion === undefined
+      ? `See tailrace ${command === undefined ? "" : `${command.name} `}--help.`
+      : suggestion.replaceAll(/^\(|\)$/g, "");
   return new TailraceError("invalid_configuration", what, { hint });
 }
 

@@ -69,24 +69,12 @@ describe("where a value comes from", () => {
 
 describe("a wrong configuration is refused whole, with the key, the value and the way out", () => {
   test.each([
-    [{ port: "70000" }, {}, "--port is 70000: Too big: expected number to be <=65535"],
-    [{ port: "" }, {}, '--port is "": Invalid input: expected number, received string'],
-    [{ port: "0x10" }, {}, '--port is "0x10": Invalid input: expected number, received string'],
-    [
-      {},
-      { TAILRACE_PORT: "tcp://10.0.0.1:80" },
-      'TAILRACE_PORT is "tcp://10.0.0.1:80": Invalid input: expected number, received string',
-    ],
-    [
-      { durability: "fsync" },
-      {},
-      '--durability is "fsync": Invalid option: expected one of "commit"|"group"|"os"',
-    ],
-    [
-      {},
-      { TAILRACE_INSECURE: "perhaps" },
-      'TAILRACE_INSECURE is "perhaps": Invalid input: expected boolean, received string',
-    ],
+    [{ port: "70000" }, {}, "--port is 70000: more than 65535"],
+    [{ port: "" }, {}, '--port is "": not a number'],
+    [{ port: "0x10" }, {}, '--port is "0x10": not a number'],
+    [{}, { TAILRACE_PORT: "tcp://10.0.0.1:80" }, 'TAILRACE_PORT is "tcp://10.0.0.1:80": not a number'],
+    [{ durability: "fsync" }, {}, '--durability is "fsync": none of commit, group, os'],
+    [{}, { TAILRACE_INSECURE: "perhaps" }, 'TAILRACE_INSECURE is "perhaps": neither true nor false'],
   ])("%j %j", (flags, environment, message) => {
     const error = refusal(() => readSettings(primarySettings, flags, environment));
     expect(error.code).toBe("invalid_configuration");
@@ -169,8 +157,8 @@ describe("sizes and times", () => {
     [{ keepLogBytes: "-1" }, '--keep-log-bytes is "-1": less than 0 bytes'],
     [{ maxLogBytes: "10" }, '--max-log-bytes is "10": less than 1048576 bytes'],
     [{ segmentSizeBytes: "2GiB" }, '--segment-size-bytes is "2GiB": more than 1073741824 bytes'],
-    [{ keepSnapshots: "0" }, "--keep-snapshots is 0: Too small"],
-    [{ logLevel: "loud" }, '--log-level is "loud": Invalid option'],
+    [{ keepSnapshots: "0" }, "--keep-snapshots is 0: less than 1"],
+    [{ logLevel: "loud" }, '--log-level is "loud": none of debug, info, warn, error, silent'],
   ])("%j is refused", (flags, message) => {
     expect(refusal(() => readSettings(primarySettings, flags, {})).message).toContain(message);
   });

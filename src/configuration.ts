@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
+import { causeText } from "../shared/storage/storage-error.ts";
 import { FORMS, formatAmount } from "./amount.ts";
 import { nearest } from "./nearest.ts";
 import type { LimitConflict } from "./node-limits.ts";
+import { inPlainWords } from "./setting-types.ts";
 import type { SettingMeta } from "./setting-types.ts";
 
 /*
@@ -131,7 +133,8 @@ export function readConfiguration<Settings>(
   const file = flags["config"] ?? environment["TAILRACE_CONFIG"];
   const hasFile = typeof file === "string" && file !== "";
   if (hasFile) {
-    for (const [key, value] of Object.entries(readConfigurationFile(file))) {
+    const givenBy = flags["config"] === undefined ? `TAILRACE_CONFIG=${file}` : `--config ${file}`;
+    for (const [key, value] of Object.entries(readConfigurationFile(file, givenBy))) {
       const info = infos.find(({ flag }) => flag === key);
       if (info === undefined) throw unknownKey(key, file, infos);
       given.set(info.key, { value, origin: { kind: "file", name: `${JSON.stringify(key)} in ${file}` } });
@@ -148,13 +151,14 @@ export function readConfiguration<Settings>(
       given.set(info.key, { value: fromText(info, value), origin: { kind: "flag", name: `--${info.flag}` } });
   }
 
-  const result = schema.safeParse(Object.fromEntries([...given].map(([key, { value }]) => [key, value])));
+  const values = Object.fromEntries([...given].map(([key, { value }]) => [key, value]));
+  const result = schema.safeParse(values, { error: inPlainWords });
   const originOf = (key: string): Origin => given.get(key)?.origin ?? { kind: "default", name: "default" };
   if (result.success) {
-    const values = result.data as Readonly<Record<string, unknown>>;
+    const read = result.data as Readonly<Record<string, unknown>>;
     return {
       settings: result.data,
-      entries: infos.map((info) => ({ info, value: values[info.key], origin: originOf(info.key) })),
+      entries: infos.map((info) => ({ info, value: read[info.key], origin: originOf(info.key) })),
       file: hasFile ? file : undefined,
     };
   }
@@ -200,22 +204,29 @@ function conflictError(
   );
 }
 
-function readConfigurationFile(file: string): object {
+/** @param givenBy as the user has named it */
+function readConfigurationFile(file: string, givenBy: string): object {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new TailraceError("invalid_configuration", `${givenBy} cannot be read: ${causeText(cause)}`, {
+      hint: "Give the path of a file that is there and that this user may read.",
+    });
+  }
+  const hint =
+    'The file holds one JSON object whose keys are flags without dashes in front: { "port": 4800 }.';
   let document: unknown;
   try {
-    document = JSON.parse(readFileSync(file, "utf8"));
+    document = JSON.parse(text);
   } catch (cause) {
     // What JSON.parse says quotes the file, which may hold secrets.
     const [place] = /\(line \d+ column \d+\)/.exec(String(cause)) ?? [""];
-    const why = cause instanceof SyntaxError ? `not JSON ${place}`.trimEnd() : String(cause);
-    throw new TailraceError("invalid_configuration", `--config ${file} cannot be read: ${why}`, {
-      hint: 'The file holds one JSON object whose keys are flags without dashes in front: { "port": 4800 }.',
-    });
+    const what = `${givenBy} cannot be read: not JSON ${place}`.trimEnd();
+    throw new TailraceError("invalid_configuration", what, { hint });
   }
   if (typeof document === "object" && document !== null && !Array.isArray(document)) return document;
-  throw new TailraceError("invalid_configuration", `--config ${file} does not hold a JSON object`, {
-    hint: 'Its keys are flags without dashes in front: { "port": 4800 }.',
-  });
+  throw new TailraceError("invalid_configuration", `${givenBy} does not hold a JSON object`, { hint });
 }
 
 /** Text from a flag or variable as the type that the schema wants; text that is none stays text, for the schema to refuse. */

@@ -6,8 +6,9 @@ import BetterSqlite3 from "better-sqlite3";
 import type { Database } from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openPrimary } from "./primary.ts";
-import type { Notice } from "./primary.ts";
+import type { Notice, Primary } from "./primary.ts";
 import { openReplica } from "./replica.ts";
+import type { Replica } from "./replica.ts";
 
 /** What the two libraries' connections have in common. */
 interface Handle {
@@ -22,6 +23,12 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const path = (name: string): string => join(folder, name);
 const listen = { port: 0 };
+/** What a node tells from here on. */
+const collect = (node: Pick<Primary | Replica, "on">): Notice[] => {
+  const notices: Notice[] = [];
+  node.on("notice", (notice: Notice) => notices.push(notice));
+  return notices;
+};
 
 describe("the library", () => {
   test("what is committed here is read there, once it was waited for", async () => {
@@ -69,27 +76,25 @@ describe("the library", () => {
   });
 
   test("what an operator should know comes as typed notices, also from before anybody could listen", async () => {
-    const replica = async (url: string): Promise<readonly Notice[]> => {
-      await using edge = await openReplica({ primary: url, file: path("edge.db"), id: "edge-1" });
-      const notices: Notice[] = [];
-      edge.on("notice", (notice) => notices.push(notice));
-      await expect.poll(() => notices.map(({ name }) => name)).toContain("bootstrap_done");
-      return notices;
-    };
     await using primary = await openPrimary({ file: path("app.db"), listen });
-    const notices: Notice[] = [];
+    const ofPrimary = collect(primary);
     const messages: string[] = [];
-    primary.on("notice", (notice) => notices.push(notice)).on("message", (text) => messages.push(text));
-    expect(await replica(primary.address ?? "")).toContainEqual({
+    primary.on("message", (text) => messages.push(text));
+    const url = primary.address ?? "";
+    await using replica = await openReplica({ primary: url, file: path("edge.db"), id: "edge-1" });
+    const ofReplica = collect(replica);
+
+    await expect.poll(() => ofReplica.map(({ name }) => name)).toContain("bootstrap_done");
+    expect(ofReplica).toContainEqual({
       level: "info",
       name: "bootstrap_started",
-      text: `fetching a snapshot from ${primary.address}/`,
-      fields: { source: `${primary.address}/` },
+      text: `fetching a snapshot from ${url}/`,
+      fields: { source: `${url}/` },
     });
-    await expect.poll(() => notices.map(({ name }) => name)).toContain("replica_seen");
+    await expect.poll(() => ofPrimary.map(({ name }) => name)).toContain("replica_seen");
     const fields = { id: "edge-1", address: "127.0.0.1" };
     const text = "replica edge-1 at 127.0.0.1 follows";
-    expect(notices).toContainEqual({ level: "info", name: "replica_seen", text, fields });
+    expect(ofPrimary).toContainEqual({ level: "info", name: "replica_seen", text, fields });
     expect(messages).toContain(text);
   });
 

@@ -3,6 +3,7 @@ import { TailraceError } from "../shared/errors.ts";
 import type { DriverName } from "../shared/sqlite/driver.ts";
 import { limitOptions, refuseConflicts } from "./node-limits.ts";
 import type { ConflictParams, LimitConflict, NodeLimits, PrimaryLimits } from "./node-limits.ts";
+import { inPlainWords } from "./setting-types.ts";
 
 /** Where to serve. */
 export interface ListenOptions {
@@ -30,7 +31,7 @@ export const driverOption: z.ZodType<DriverName> = z.enum(["node:sqlite", "bette
 
 /** @throws invalid_request naming the option and its value */
 export function readOptions<S extends z.ZodObject>(schema: S, options: unknown): z.output<S> {
-  const result = schema.safeParse(options);
+  const result = schema.safeParse(options, { error: inPlainWords });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const { conflict, limits } = (

@@ -35,6 +35,29 @@ export function amountSetting(
   return type.default(preset).meta(described({ ...meta, preset }));
 }
 
+/** What is wrong with a value, where its type does not say it: for `.safeParse()`, instead of the words of zod. */
+export function inPlainWords(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "too_small":
+      return issue.origin === "string" ? "empty" : `less than ${issue.minimum}`;
+    case "too_big":
+      return `more than ${issue.maximum}`;
+    case "invalid_value":
+      return `none of ${issue.values.join(", ")}`;
+    case "invalid_type":
+      return NOT_OF_TYPE[issue.expected];
+    default:
+      return undefined;
+  }
+}
+
+const NOT_OF_TYPE: Readonly<Record<string, string>> = {
+  string: "not text",
+  number: "not a number",
+  int: "not a whole number",
+  boolean: "neither true nor false",
+};
+
 export interface AmountOptions {
   readonly min?: number;
   readonly max?: number;

@@ -75,5 +75,6 @@ test("what cannot be used is refused, with what was meant and the way out", asyn
   await refused("A level that is none.", ["--log-level", "loud"]);
   writeFileSync(config, '{ "token": hunter2 }');
   await refused("A file that is not JSON.", ["--config", config]);
+  await refused("A file that is not there.", [], { TAILRACE_CONFIG: join(folder, "missing.json") });
   it.expectGolden("configuration/refused");
 });

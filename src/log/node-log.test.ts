@@ -62,6 +62,14 @@ test("for people: sentences on stderr, trouble marked as such", () => {
   expect(stdout()).toBe("");
 });
 
+test("for people: what to do stands below what is wrong", () => {
+  const { log, stderr } = logging();
+  const fields = { code: "storage_failed", hint: "Make room." };
+  log.notice({ level: "warn", name: "capture_trouble", text: "the disk is full", fields });
+  log.notice({ level: "warn", name: "another", text: "nothing helps", fields: { hint: null } });
+  expect(stderr()).toBe("warning: the disk is full\n  Make room.\nwarning: nothing helps\n");
+});
+
 test("for machines: one JSON object a line on stderr", () => {
   const { log, stdout, stderr } = logging({ format: "json" });
   log.notice(lost);

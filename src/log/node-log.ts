@@ -59,8 +59,10 @@ export function createNodeLog({
     if (output.isJson && isStep) output.event(notice.name, notice.fields, notice.text);
     if (output.isJson && isShown && !isStep)
       output.event(notice.name, { level: notice.level, text: notice.text, ...notice.fields }, notice.text);
-    if (isShown && lines === undefined && !output.isJson)
-      output.message(`${PREFIX[notice.level]}${notice.text}`);
+    if (!isShown || lines !== undefined || output.isJson) return;
+    output.message(`${PREFIX[notice.level]}${notice.text}`);
+    const { hint = null } = notice.fields;
+    if (hint !== null) output.message(`  ${hint}`);
   };
   const tell = (notices: readonly Notice[]): void => {
     for (const notice of notices) write(notice, false);

@@ -51,6 +51,20 @@ test("another code, another replica and what is no trouble are told at once", ()
   for (let n = 0; n < 3; n++) expect(limit.admit(trouble("x", "fine", "info"), 0)).toHaveLength(1);
 });
 
+test("a trouble that comes and goes is one: its ends are held back as it is, and both are summed up", () => {
+  const limit = new RepeatLimit();
+  const recovered: Notice = { level: "info", name: "capture_recovered", text: "well again", fields: {} };
+  const told = [0, 1, 2].flatMap((ms) => [
+    ...limit.admit(trouble("storage_failed", "full"), ms),
+    ...limit.admit(recovered, ms),
+  ]);
+  expect(texts(told)).toEqual(["full", "well again"]);
+  expect(texts(limit.due(60_000))).toEqual([
+    "full (2 × since it was last logged)",
+    "well again (2 × since it was last logged)",
+  ]);
+});
+
 test("what was held back is told at the end", () => {
   const limit = new RepeatLimit();
   limit.admit(trouble("storage_failed"), 0);

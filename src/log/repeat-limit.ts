@@ -16,6 +16,9 @@ interface Kind {
   last: Notice;
 }
 
+/** What ends a trouble is limited as the trouble is: or else the log would be full of ends alone. */
+const RECOVERIES: ReadonlySet<string> = new Set(["capture_recovered", "caught_up"]);
+
 /**
  * Trouble that repeats does not flood the log: of warnings and errors with the same name, code and id, the first is told at
  * once; then once in a window the newest one, with the number of those in between. Pure but for its memory: the clock comes
@@ -32,7 +35,8 @@ export class RepeatLimit {
 
   /** @returns what is to be logged now: summaries that are due, then the notice itself unless it repeats */
   admit(notice: Notice, nowMs: number): readonly Notice[] {
-    if (notice.level !== "warn" && notice.level !== "error") return [notice];
+    const isTrouble = notice.level === "warn" || notice.level === "error";
+    if (!isTrouble && !RECOVERIES.has(notice.name)) return [notice];
     const told = [...this.due(nowMs)];
     const key = JSON.stringify([notice.name, notice.fields["code"], notice.fields["id"]]);
     const kind = this.kinds.get(key);
