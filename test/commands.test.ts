@@ -137,6 +137,7 @@ describe("a primary and a replica from the command line", () => {
       const line = ["replica", primary.process.url, path("quiet-edge.db"), "--id", "edge-1", "--port", "0"];
       const replica = await spoken(...line, ...flags);
       await replica.process.waitFor(/can be read|"ready"/);
+      if (flags.length === 0) await primary.process.waitFor(/edge-1 at \S+ follows/);
       await replica.process.stop();
       await primary.process.stop();
       for (const { words, texts } of [primary, replica]) transcript.note(words, { code: 0, ...texts });
