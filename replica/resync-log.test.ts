@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
+import type { Cursor } from "../shared/units.ts";
 import { MAX_LOG_BYTES, isEnough } from "./resync.ts";
+
+const at = (segment: number): Cursor => ({ segment, offset: 0 });
 
 test.each([
   ["up to the end as of the first answer", 20, 0, undefined, true],
@@ -8,7 +11,6 @@ test.each([
   ["but not less than the replica had", 15, MAX_LOG_BYTES, 16, false],
   ["and no more than that where it is much", 16, MAX_LOG_BYTES, 16, true],
 ])("a resync fetches log: %s", (_what, segment, bytes, before, expected) => {
-  const at = (number: number) => ({ segment: number, offset: 0 });
   const was = before === undefined ? undefined : at(before);
   expect(isEnough({ next: at(segment), bytes, until: at(20), before: was })).toBe(expected);
 });
