@@ -138,8 +138,8 @@ export class PrimaryEngine {
       this.listeners.onUnready(toErrorData(this.replaced()));
       this.running = await this.attachWhenSettled();
       if (this.running === undefined) return;
-      // Of the attaching.
-      this.troubled(null);
+      // With attaching.
+      if (this.toldTrouble !== "") this.troubled(null);
       this.listeners.onUnready(null);
     }
   }

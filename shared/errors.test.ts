@@ -1,3 +1,4 @@
+import { closeSync, readSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { TailraceError, asTailraceError } from "./errors.ts";
@@ -39,6 +40,19 @@ describe("a foreign error", () => {
       null,
       undefined,
       thrownBy(() => database.exec("nonsense")),
+      thrownBy(() => database.exec("CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES (1), (1)")),
+      thrownBy(() => closeSync(1 << 20)),
+      thrownBy(() => readSync(0, "" as unknown as Buffer)),
+      thrownBy(() => Buffer.alloc(1).readUInt32LE(9)),
+      // SQLite by its numbers: misuse, corrupt, no database, and an error of its own.
+      ...[21, 11, 26, 1].map((errcode) =>
+        Object.assign(new Error("x"), { code: "ERR_SQLITE_ERROR", errcode }),
+      ),
+      // Words that only look like one.
+      ...["ENOSPC2", "SQLITE_FULLNESS", "SQLITE_MISUSE", "ERR_OUT_OF_RANGE"].map((code) =>
+        Object.assign(new Error("x"), { code }),
+      ),
+      { code: 28 },
     ])
       expect(asTailraceError(value)).toMatchObject({ code: "internal", retryable: false });
     database.close();

@@ -1,3 +1,5 @@
+import { isShortage } from "./shortage.ts";
+
 /**
  * The one family of errors. Each code is stable; nobody matches on text.
  *
@@ -121,18 +123,6 @@ export function asTailraceError(value: unknown): TailraceError {
     retryable: true,
     hint: "Look at the disk's free space, the limit of open files (ulimit -n) and the system's log.",
   });
-}
-
-/** Codes of the operating system, of Node where a thread cannot be made, and of better-sqlite3. */
-const SHORTAGES =
-  /^(ENOSPC|EDQUOT|EFBIG|EMFILE|ENFILE|ENOMEM|EROFS|EIO|ERR_WORKER_INIT_FAILED|SQLITE_(NOMEM|READONLY|IOERR|FULL|CANTOPEN)(_.*)?)$/;
-/** SQLite's primary result codes, as node:sqlite has them: no memory, read-only, I/O error, full, cannot open. */
-const SQLITE_SHORTAGES: ReadonlySet<number> = new Set([7, 8, 10, 13, 14]);
-
-function isShortage(value: unknown): boolean {
-  const { code, errcode } = (value ?? {}) as { readonly code?: unknown; readonly errcode?: unknown };
-  if (typeof errcode === "number") return SQLITE_SHORTAGES.has(errcode & 0xff);
-  return typeof code === "string" && SHORTAGES.test(code);
 }
 
 export function toErrorData(value: unknown): ErrorData {

@@ -1,10 +1,5 @@
 import { TailraceError } from "../errors.ts";
-
-/**
- * Errors that pass once somebody makes room, or the machine has some again, without a restart: a full disk or quota, too
- * few descriptors, a file system that is read-only for a while (as the kernel makes it after an error).
- */
-const RETRYABLE_CODES = new Set("ENOSPC EDQUOT EFBIG EIO EMFILE ENFILE ENOMEM EROFS EAGAIN EINTR".split(" "));
+import { isShortage } from "../shortage.ts";
 
 /** The system's code of an error ("ENOENT"); undefined where it has none. */
 export function systemCode(error: unknown): string | undefined {
@@ -34,7 +29,7 @@ export function storageError(action: string, path: string, cause: unknown): Tail
   const hint = hints[code ?? ""];
   return new TailraceError("storage_failed", `cannot ${action} ${path}: ${causeText(cause)}`, {
     cause,
-    retryable: RETRYABLE_CODES.has(code ?? ""),
+    retryable: isShortage(cause),
     ...(hint === undefined ? {} : { hint }),
   });
 }
