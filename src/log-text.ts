@@ -13,15 +13,14 @@ const NAMED_REASONS = 3;
 export function logPairs(log: LogStatus, nowMs: number): Pairs {
   const committed = log.headTimeMs === null ? "" : `, committed ${moment(log.headTimeMs, nowMs)}`;
   const segments = counted(log.segmentCount, "segment");
+  const checksum = printable(log.databaseChecksum);
   return [
-    ["head", `txid ${log.headTxid}${committed}`],
+    ["head", `txid ${log.headTxid}, checksum ${checksum}${committed}`],
     ["size", `${size(log.sizeBytes)} in ${segments}, ${cursor(log.start)} to ${cursor(log.end)}`],
     ["growth", growthText(log)],
     ["kept", keptText(log)],
     ["disk", diskText(log)],
-    ["durability", log.durability],
-    ["checksum", `${printable(log.databaseChecksum)} at the head`],
-    ["log id", `${printable(log.logId)}, epoch ${log.epoch}`],
+    ["log id", `${printable(log.logId)}, epoch ${log.epoch}, durability ${log.durability}`],
   ];
 }
 
@@ -61,7 +60,8 @@ export function walPairs(wal: WalStatus): Pairs {
     const restarts = wal.restarts === undefined ? "" : `, ${counted(wal.restarts, "restart")} of the WAL`;
     pairs.push(["checkpoints", `${count(checkpoints)} completed${restarts}`]);
   }
-  if ((wal.heldWriters ?? 0) > 0) pairs.push(["held writers", count(wal.heldWriters!)]);
+  if ((wal.heldWriters ?? 0) > 0)
+    pairs.push(["writers", `held up ${counted(wal.heldWriters!, "time")} to make room`]);
   return pairs;
 }
 

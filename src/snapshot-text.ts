@@ -9,7 +9,7 @@ const COLUMNS: readonly Column[] = [
   { heading: "taken", align: "right" },
   { heading: "size", align: "right" },
   { heading: "log after it", align: "right", dropOrder: 1 },
-  { heading: "downloads", align: "right", dropOrder: 2 },
+  { heading: "in use", align: "right", dropOrder: 2 },
   { heading: "log goes on at", align: "right", dropOrder: 3 },
   { heading: "checksum", dropOrder: 4 },
 ];

@@ -14,8 +14,9 @@ const SHOWN_ERRORS = 5;
 const INDENT = "  ";
 
 /**
- * The status document as a person reads it: who it is and how far behind, what is wrong and what to do, then the parts
- * in the way of a commit. What a later node says beyond what is known here is left to --json.
+ * The status document as a person reads it: who it is and how far behind, what is wrong and what to do, then the parts,
+ * those first that are looked for most: a short terminal shows the beginning alone (--watch). What a later node says
+ * beyond what is known here is left to --json.
  */
 export function statusText(document: NodeDocument, health: Health, paper: Paper): string {
   const inner = { ...paper, columns: paper.columns - INDENT.length };
@@ -28,16 +29,16 @@ export function statusText(document: NodeDocument, health: Health, paper: Paper)
   const texts = [headText(document, health, paper)];
   if (health.findings.length > 0) texts.push(findingLines(health.findings, paper).join("\n"));
   if (document.role === "replica") texts.push(pairs("following", followingPairs(document)));
-  if (database !== undefined) texts.push(pairs("database", databasePairs(document)));
-  if (log !== null)
-    texts.push(pairs(document.role === "replica" ? "copy of the log" : "log", logPairs(log, nowMs)));
-  if (wal !== undefined && wal !== null) texts.push(pairs("SQLite WAL", walPairs(wal)));
   // A replica has neither until another asks it.
   const isFed = document.role === "primary" || snapshots.length > 0 || replicas.length > 0;
   if (isFed) {
-    texts.push(group("snapshots", snapshotLines(document, inner)));
     texts.push(group("replicas", replicas.length === 0 ? ["none yet"] : replicaLines(document, inner)));
+    texts.push(group("snapshots", snapshotLines(document, inner)));
   }
+  if (log !== null)
+    texts.push(pairs(document.role === "replica" ? "copy of the log" : "log", logPairs(log, nowMs)));
+  if (wal !== undefined && wal !== null) texts.push(pairs("SQLite WAL", walPairs(wal)));
+  if (database !== undefined) texts.push(pairs("database", databasePairs(document)));
   const errors = errorsOf(document);
   if (errors.length > 0) texts.push(group("newest errors", errorLines(errors, nowMs)));
   texts.push(pairs("node", nodePairs(document)));
@@ -110,7 +111,7 @@ function progressText(progress: Readonly<Record<string, number>>): string {
 }
 
 function databasePairs({ database }: NodeDocument): readonly (readonly [string, string])[] {
-  const { file, pageCount, pageSizeBytes, checksum, isReadable } = database!;
+  const { file, pageCount, pageSizeBytes, isReadable } = database!;
   const isKnown = pageCount !== null && pageSizeBytes !== null;
   // Not the file's size: the newest pages may still be in the SQLite WAL.
   const sizeText = isKnown
@@ -119,7 +120,6 @@ function databasePairs({ database }: NodeDocument): readonly (readonly [string, 
   return [
     ["file", printable(file)],
     ["size", sizeText],
-    ["checksum", checksum === null ? UNKNOWN : printable(checksum)],
     ...(isReadable ? [] : [["readable", "no"] as const]),
   ];
 }
@@ -144,8 +144,10 @@ function errorLines(errors: readonly RecentError[], nowMs: number): readonly str
 function nodePairs(document: NodeDocument): readonly (readonly [string, string])[] {
   const { version, startedMs, nowMs, waitingRequests, downloads, isEngineAnswering } = document;
   return [
-    ["tailrace", printable(version)],
-    ["running", `for ${duration(Math.max(0, nowMs - startedMs))}, since ${time(startedMs)}`],
+    [
+      "running",
+      `tailrace ${printable(version)}, for ${duration(Math.max(0, nowMs - startedMs))}, since ${time(startedMs)}`,
+    ],
     ["requests", `${count(waitingRequests)} waiting, ${count(downloads)} downloading a snapshot`],
     ...(isEngineAnswering ? [] : [["engine", "does not answer"] as const]),
   ];

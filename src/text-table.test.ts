@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UNKNOWN } from "../shared/human.ts";
-import { tableLines, wrappedLines } from "./text-table.ts";
+import { pairLines, tableLines, wrappedLines } from "./text-table.ts";
 import type { Cell, Column, Paper } from "./text-table.ts";
 
 const paper = (columns: number): Paper => ({
@@ -52,6 +52,19 @@ describe("a table", () => {
       "  lag      1,204",
       "  seen     3 s ago",
     ]);
+  });
+
+  test("of names and what they stand for wraps what is too long, each line in its style, where there is room to", () => {
+    const pairs = [
+      ["kept", { text: "at least 1 GiB; at most 10 GiB", style: "red" }],
+      ["id", "0123456789012345678901234567890123456789"],
+    ] as const;
+    expect(pairLines(pairs, paper(30))).toEqual([
+      "kept  <at least 1 GiB; at most>",
+      "      <10 GiB>",
+      "id    0123456789012345678901234567890123456789",
+    ]);
+    expect(pairLines(pairs, paper(25))[0]).toBe("kept  <at least 1 GiB; at most 10 GiB>");
   });
 
   test("leaves out what no row has", () => {

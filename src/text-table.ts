@@ -22,6 +22,8 @@ export interface Paper {
 }
 
 const GAP = 2;
+/** Where a text has less room than this beside its name, more lines would not make it more readable. */
+const MIN_ROOM = 20;
 
 /**
  * Rows under headings. Where the paper is too narrow, the less important columns go; where even the important ones do
@@ -80,18 +82,25 @@ function listLines(
         .map((cell, index) => [columns[index + 1]!, cell] as const)
         .filter(([{ isOptional }, cell]) => isOptional !== true || textOf(cell) !== UNKNOWN)
         .map(([{ heading }, cell]) => [heading, cell]),
-      paper,
-    ).map((line) => `  ${line}`),
+      { ...paper, columns: paper.columns - GAP },
+    ).map((line) => `${" ".repeat(GAP)}${line}`),
   ]);
 }
 
-/** Names and what they stand for, one pair to a line. */
+/** Names and what they stand for, each pair on a line of its own, or on as many as the paper's width asks for. */
 export function pairLines(
   pairs: readonly (readonly [name: string, cell: Cell])[],
   paper: Paper,
 ): readonly string[] {
   const widest = Math.max(...pairs.map(([name]) => width(name)));
-  return pairs.map(([name, cell]) => `${name.padEnd(widest)}  ${styled(cell, paper)}`.trimEnd());
+  return pairs.flatMap(([name, cell]) => {
+    const lead = name + " ".repeat(widest - width(name) + GAP);
+    const style = (text: string): string => (typeof cell === "object" ? paper.style(cell.style, text) : text);
+    const isWide = paper.columns - lead.length >= MIN_ROOM;
+    return wrappedLines(lead, textOf(cell), isWide ? paper : { ...paper, columns: Infinity }).map((line) =>
+      `${line.slice(0, lead.length)}${style(line.slice(lead.length))}`.trimEnd(),
+    );
+  });
 }
 
 /** A sentence on as many lines as the paper's width asks for, the first after a lead, the others under it. */
