@@ -26,33 +26,34 @@ so is every value that cannot be used, and limits that cannot both hold. Nothing
 - **Times** (\`…-ms\`) are ${FORMS.ms}.
 - **Switches** are on with the flag alone; in a variable they are \`true\` or \`false\`, also 1/0, yes/no, on/off.
 
-\`--print-config\` shows what a node would run with, and where each value is from, and ends without touching anything. Users and
-passwords within URLs are not shown.
+\`--print-config\` shows what a node would run with, and where each value is from, without users and passwords within URLs;
+then it ends, and has touched nothing.
 
 In the library (\`openPrimary\`, \`openReplica\`) the same options have the names without dashes (\`keepLogBytes\`) and are
 numbers: bytes and milliseconds. \`configure({ … })\` of an open node is what SIGHUP is of a process.
 
 ## Changing a running node
 
-SIGHUP makes \`tailrace primary\` and \`tailrace replica\` read their file again; flags and variables still go before it. Settings
-marked *SIGHUP* below are taken over, all or none, and told as \`configuration_reloaded\` with the value before and after. What needs a
-restart is named in a warning, and waits for it. An invalid file is refused whole, with the reason in the log, and the node goes
-on as it was. A node without a file says that there is nothing to read. (A node that was started in a terminal still
-ends when that terminal is closed.)
+SIGHUP makes \`tailrace primary\` and \`tailrace replica\` read their file again; flags and variables still go before it.
+Settings marked *SIGHUP* below are taken over, all or none, and told as \`configuration_reloaded\` with the value before
+and after. What needs a restart is named in a warning, and waits for it. An invalid file is refused whole, with the
+reason and the way out in the log, and the node goes on as it was. (A node that was started in a terminal still ends
+when that terminal is closed.)
 
 ## Stopping a node
 
-SIGTERM or SIGINT: the node is unready at once, accepts nothing new, brings what is committed into its log, checkpoints, and ends
-with exit code 0. A second signal ends it at once, by that signal; so does the end of \`--deadline-ms\`, by SIGKILL. Nothing that
-was acknowledged is lost either way: what was left undone is made up for at the next start.
+SIGTERM or SIGINT: the node is unready at once, accepts nothing new, brings what is committed into its log, checkpoints,
+and ends with exit code 0. A second signal ends it at once, by that signal; so does the end of \`--deadline-ms\`, by SIGKILL.
+Nothing that was acknowledged is lost either way: what was left undone is made up for at the next start.
 
 ## The log
 
-Nodes tell on stderr what happens. \`--log-format text\` writes sentences; \`json\` writes one object a line: \`level\`, \`time\` (Unix ms),
-\`name\` (stable: match on this), \`fields\` (raw numbers, units in the names), \`msg\` (the sentence). Neither process id nor
-host are in it; what collects the lines knows both. Warnings and errors that repeat within a minute are summed up with
-their number (\`repeats\`). No line holds a value of the database, the content of a page, a credential or a token. With \`--json\`, programs find the same as
-events on stdout.
+Nodes tell on stderr what happens. \`--log-format text\` writes sentences, with what to do below what is wrong. \`json\` writes
+one object a line: \`level\`, \`time\` (Unix ms), \`name\` (stable: match on this), \`fields\` (raw numbers, units in the names),
+\`msg\` (the sentence); neither process id nor host, which whatever collects the lines knows. Trouble that repeats, or comes
+and goes, within a minute is summed up with its number (\`repeats\`). No line holds a value of the database, the content of a
+page, a credential or a token. With \`--json\`, programs find the same as events on stdout; in the library, as the event
+\`notice\`.
 `;
 
 /** The page, as it has to stand in docs/configuration.md. */
