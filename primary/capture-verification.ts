@@ -1,5 +1,7 @@
 import { TailraceError } from "../shared/errors.ts";
 import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
+import type { Notice } from "../shared/notice.ts";
+import { verificationError, verificationNotice } from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
 import type { Capture } from "./capture.ts";
 
@@ -8,6 +10,7 @@ export function verificationOf(
   capture: Capture,
   clock: () => number,
   metrics: PrimaryEngineMetrics,
+  notify: (notice: Notice) => void,
   onError: (error: TailraceError) => void,
 ): Verification {
   return new Verification({
@@ -22,10 +25,12 @@ export function verificationOf(
       }
       return { view, txid: capture.log.headTxid, databaseChecksum: capture.table.checksum };
     },
-    onEnd({ state, txid }) {
-      metrics.verifications.inc({ result: state });
-      if (state !== "different") return;
-      onError(new TailraceError("damaged", `pages on disk are not what the log says at transaction ${txid}`));
+    onEnd(ended) {
+      metrics.verifications.inc({ result: ended.state });
+      const told = verificationNotice(ended);
+      if (told !== undefined) notify(told);
+      const error = verificationError(ended);
+      if (error !== undefined) onError(error);
     },
   });
 }

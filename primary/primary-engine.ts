@@ -321,7 +321,7 @@ export class PrimaryEngine {
         isGrouping: durability === "group",
         onTrouble: (error) => this.troubled(error),
       });
-      const verification = verificationOf(capture, clock, metrics, (error) =>
+      const verification = verificationOf(capture, clock, metrics, notify, (error) =>
         this.noteError(toErrorData(error)),
       );
       return { database, capture, cycle, snapshots, retention, verification, loop };

@@ -84,8 +84,8 @@ export class Snapshots {
   }
 
   /**
-   * For a newcomer: the newest, unless the log after it is longer than the database; then, or where there is none, a new
-   * one. Where that fails, the newest all the same if the log leads on from it.
+   * For a newcomer: the newest, unless the log after it is longer than it; then, or where there is none, a new
+   * one. Where that fails, or has just failed, the newest all the same if the log leads on from it.
    *
    * @throws as {@link take}
    */
@@ -93,7 +93,10 @@ export class Snapshots {
     const newest = this.ofThisLog().at(-1);
     if (newest === undefined) return await this.take();
     const logBytesAfter = this.options.logBytesAfter(newest.cursor);
-    if (!isOutgrown({ logBytesAfter, databaseBytes: this.databaseBytes })) return newest;
+    const snapshotBytes = newest.pageCount * newest.pageSizeBytes;
+    if (!isOutgrown({ logBytesAfter, snapshotBytes })) return newest;
+    // Each try would fill the disk again that the log needs.
+    if (logBytesAfter !== null && this.hasJustFailed) return newest;
     try {
       return await this.take();
     } catch (error) {
@@ -118,7 +121,7 @@ export class Snapshots {
   /** Whether one is to be made unasked. */
   isDue(pressure: LogPressure): boolean {
     const { capture, logBytesAfter, clock } = this.options;
-    if (this.running !== undefined || performance.now() - this.lastFailureMs < RETRY_MS) return false;
+    if (this.running !== undefined || this.hasJustFailed) return false;
     const newest = this.ofThisLog().at(-1);
     const reason = snapshotDue({
       ...pressure,
@@ -146,6 +149,10 @@ export class Snapshots {
   async close(): Promise<void> {
     this.stopping.abort();
     await this.running?.catch(() => {});
+  }
+
+  private get hasJustFailed(): boolean {
+    return performance.now() - this.lastFailureMs < RETRY_MS;
   }
 
   private get databaseBytes(): number {

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
+import type { Notice } from "../shared/notice.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
 import { get } from "../test/harness/http.ts";
 import { serving } from "../test/harness/serve-captured.ts";
@@ -40,6 +41,8 @@ test("POST /admin/verify while an application writes: identical; after one bit w
   const database = new CapturedDatabase();
   database.python(FILL);
   await database.start();
+  const notices: Notice[] = [];
+  database.capture.on("notice", (told) => notices.push(told));
   const url = await serving(database);
   expect((await get(`${url}/admin/checkpoint`, { method: "POST" })).status).toBe(200);
   const sound = await verify(url, database);
@@ -47,4 +50,15 @@ test("POST /admin/verify while an application writes: identical; after one bit w
   expect(sound.pagesDone).toBeGreaterThan(500);
   execFileSync("python3", ["-c", FLIP, database.file, String(DAMAGED_PAGE)]);
   expect(await verify(url, database)).toMatchObject({ state: "different", differentPages: [DAMAGED_PAGE] });
+  const told = (): Notice[] => notices.filter(({ name }) => name.startsWith("verification"));
+  await expect.poll(told).toMatchObject([
+    { level: "info", name: "verification_done", fields: { txid: sound.txid } },
+    {
+      level: "error",
+      name: "verification_different",
+      text: expect.stringContaining(`(page ${DAMAGED_PAGE})`),
+      fields: { differentPages: 1 },
+    },
+  ]);
+  expect((await database.status()).errors).toMatchObject([{ code: "damaged" }]);
 });

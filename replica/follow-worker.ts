@@ -13,6 +13,7 @@ import type { ReplicaEngineStatus } from "../shared/status.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
+import { verificationError, verificationNotice } from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
 import { currentBootId } from "./boot-id.ts";
 import { Feed } from "./feed.ts";
@@ -89,6 +90,7 @@ async function start(options: FollowOptions): Promise<void> {
       limits: options,
       receivedBytes: () => follower.receivedBytes,
       primaryNowMs: () => follower.primaryNowMs,
+      freshAsOfMs: () => follower.freshAsOfMs,
       disk: () => disk.read(),
       tell: say,
       onError: (error) => follower.noteError(error),
@@ -130,7 +132,13 @@ async function start(options: FollowOptions): Promise<void> {
         const { view, position } = local.view();
         return { view, txid: position.applied.txid, databaseChecksum: position.applied.checksum };
       },
-      onEnd: ({ state: result }) => metrics.verifications.inc({ result }),
+      onEnd(ended) {
+        metrics.verifications.inc({ result: ended.state });
+        const told = verificationNotice(ended);
+        if (told !== undefined) say(told);
+        const error = verificationError(ended);
+        if (error !== undefined) follower.noteError(toErrorData(error));
+      },
     });
     const source: ServeSource = new ServeSource({
       logStart: () => local.logStart,

@@ -97,7 +97,7 @@ export class OwnSnapshots {
 
   private isOutgrown({ cursor, pageCount, pageSizeBytes }: SnapshotInfo): boolean {
     const logBytesAfter = this.options.logBytesAfter(cursor);
-    return isOutgrown({ logBytesAfter, databaseBytes: pageCount * pageSizeBytes });
+    return isOutgrown({ logBytesAfter, snapshotBytes: pageCount * pageSizeBytes });
   }
 
   private async make(): Promise<SnapshotInfo> {

@@ -51,12 +51,12 @@ test("without any snapshot, one is due when the log could be cut if there was on
 });
 
 test("a newcomer gets a new one where it would fetch more log than a database, and more than is quickly read", () => {
-  expect(isOutgrown({ logBytesAfter: NEWCOMER_LOG_BYTES, databaseBytes: 0 })).toBe(false);
-  expect(isOutgrown({ logBytesAfter: NEWCOMER_LOG_BYTES + 1, databaseBytes: 0 })).toBe(true);
-  expect(isOutgrown({ logBytesAfter: 100 * MIB, databaseBytes: 100 * MIB })).toBe(false);
-  expect(isOutgrown({ logBytesAfter: 100 * MIB + 1, databaseBytes: 100 * MIB })).toBe(true);
+  expect(isOutgrown({ logBytesAfter: NEWCOMER_LOG_BYTES, snapshotBytes: 0 })).toBe(false);
+  expect(isOutgrown({ logBytesAfter: NEWCOMER_LOG_BYTES + 1, snapshotBytes: 0 })).toBe(true);
+  expect(isOutgrown({ logBytesAfter: 100 * MIB, snapshotBytes: 100 * MIB })).toBe(false);
+  expect(isOutgrown({ logBytesAfter: 100 * MIB + 1, snapshotBytes: 100 * MIB })).toBe(true);
   // The log after it is gone.
-  expect(isOutgrown({ logBytesAfter: null, databaseBytes: 1 << 40 })).toBe(true);
+  expect(isOutgrown({ logBytesAfter: null, snapshotBytes: 1 << 40 })).toBe(true);
 });
 
 test("as many generations stay as are to be kept, those that are downloaded, and the newest of all", () => {

@@ -51,13 +51,13 @@ export function snapshotDue(need: SnapshotNeed): SnapshotReason | undefined {
   return nowMs - newest.createdMs >= policy.snapshotMaxAgeMs ? "age" : undefined;
 }
 
-/** Whether a newcomer is better served by a new snapshot: the log after this one is longer than the database. */
+/** Whether a newcomer is better served by a new snapshot: the log after this one is longer than it, and not short. */
 export function isOutgrown(snapshot: {
   readonly logBytesAfter: number | null;
-  readonly databaseBytes: number;
+  readonly snapshotBytes: number;
 }): boolean {
-  const { logBytesAfter, databaseBytes } = snapshot;
-  return logBytesAfter === null || logBytesAfter > Math.max(databaseBytes, NEWCOMER_LOG_BYTES);
+  const { logBytesAfter, snapshotBytes } = snapshot;
+  return logBytesAfter === null || logBytesAfter > Math.max(snapshotBytes, NEWCOMER_LOG_BYTES);
 }
 
 export interface Generation {
