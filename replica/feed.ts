@@ -32,6 +32,8 @@ export interface FeedOptions {
   readonly monotonicMs: () => number;
   /** The primary's clock, Unix ms; null where it is not known. */
   readonly primaryNowMs: () => number | null;
+  /** As of when, by that clock, everything is applied here; null where it is not known. */
+  readonly freshAsOfMs: () => number | null;
   /** Resolves early when the signal says so; never rejects. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Of the data folder; null where it cannot be told. */
@@ -63,7 +65,7 @@ export class Feed {
 
   /** @throws storage_failed, unknown_version */
   constructor(options: FeedOptions) {
-    const { logFolder, snapshotsFolder, replicasFile, wallMs, primaryNowMs, tell } = options;
+    const { logFolder, snapshotsFolder, replicasFile, wallMs, primaryNowMs, freshAsOfMs, tell } = options;
     this.options = options;
     this.limits = withGiven(FEED_DEFAULTS, options.limits);
     this.upkeep = new UpkeepTroubles({ clock: wallMs, notify: tell, onError: options.onError });
@@ -77,6 +79,7 @@ export class Feed {
       file: replicasFile,
       clock: wallMs,
       commitClock: primaryNowMs,
+      headFreshAsOfMs: freshAsOfMs,
       notify: tell,
     });
   }

@@ -28,7 +28,7 @@ const TEND_EVERY_MS = 1000;
 /** How long the primary may hold a request while something waits to be applied: with the next one it hears how far that is. */
 const APPLYING_POLL_MS = 250;
 /** And while the node that is asked has itself lost touch with the primary: soon after it is back, it is known here. */
-const STALE_POLL_MS = 1000;
+const STALE_POLL_MS = 2000;
 
 export interface FollowerOptions {
   readonly local: LocalReplica;
@@ -138,15 +138,23 @@ export class Follower {
     return this.freshness.primaryNowMs(this.options.monotonicMs());
   }
 
+  /** The primary's clock, Unix ms, as of which everything is applied; null where it is not known. */
+  get freshAsOfMs(): number | null {
+    const nowMs = this.options.monotonicMs();
+    return this.freshness.isFresh(nowMs) ? this.primaryNowMs : this.freshness.lag(nowMs).freshAsOfMs;
+  }
+
   /** What those that this replica feeds have to know, besides its log. */
   get age(): Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs"> {
     const { wallMs, monotonicMs } = this.options;
     const nowMs = monotonicMs();
     const { primaryNowMs } = this;
-    return {
-      clockOffsetMs: primaryNowMs === null ? null : Math.round(primaryNowMs - wallMs()),
-      freshAsOfMs: this.freshness.isFresh(nowMs) ? null : this.freshness.lag(nowMs).freshAsOfMs,
-    };
+    const isFresh = this.freshness.isFresh(nowMs);
+    const { freshAsOfMs } = this.freshness.lag(nowMs);
+    // Who does not know how old his own state is has no word on the time for others.
+    if (primaryNowMs === null || freshAsOfMs === null) return { clockOffsetMs: null, freshAsOfMs: null };
+    const clockOffsetMs = Math.round(primaryNowMs - wallMs());
+    return { clockOffsetMs, freshAsOfMs: isFresh ? null : freshAsOfMs };
   }
 
   /** Something beside following has failed. */

@@ -25,6 +25,8 @@ export class Landing {
   /** Of the one under way. */
   progress: Record<string, number> | null = null;
   private readonly options: LandingOptions;
+  /** The way that was told of, and has not come to its end yet: not told again at each try. */
+  private begun: "bootstrap" | "resync" | undefined;
 
   constructor(options: LandingOptions) {
     this.options = options;
@@ -33,12 +35,14 @@ export class Landing {
   /** @throws as {@link LocalReplica.bootstrap} */
   async bootstrap(signal: AbortSignal): Promise<void> {
     const { local, client, source, tell } = this.options;
-    tell(followerNotices.bootstrapStarted(source));
+    if (this.begun !== "bootstrap") tell(followerNotices.bootstrapStarted(source));
+    this.begun = "bootstrap";
     const before = client.fetchedBytes;
     const onProgress = (doneBytes: number, totalBytes: number): void => {
       this.progress = { doneBytes, totalBytes };
     };
     await local.bootstrap(client, onProgress, signal).finally(() => (this.progress = null));
+    this.begun = undefined;
     this.bootstraps += 1;
     const { txid, pageCount: pages } = local.position!.applied;
     tell(followerNotices.bootstrapDone({ txid, pages, fetchedBytes: client.fetchedBytes - before }));
@@ -48,13 +52,15 @@ export class Landing {
   async resync(signal: AbortSignal): Promise<void> {
     const { local, client, receiver, source, tell, wallMs, metrics } = this.options;
     const fromTxid = local.position?.applied.txid ?? null;
-    tell(followerNotices.resyncStarted(source, fromTxid));
+    if (this.begun !== "resync") tell(followerNotices.resyncStarted(source, fromTxid));
+    this.begun = "resync";
     const onProgress = (fetchedPages: number): void => {
       this.progress = { fetchedPages };
     };
     const { pages, fetchedBytes } = await local
       .resync({ client, receiver, onProgress, signal })
       .finally(() => (this.progress = null));
+    this.begun = undefined;
     this.resyncs += 1;
     metrics.resyncPages.inc(pages);
     this.lastResync = { pages, fetchedBytes, timeMs: wallMs() };

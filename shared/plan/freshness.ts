@@ -113,7 +113,7 @@ export class Freshness {
     const ageMs = this.ageMs(nowMs, primaryNowMs);
     return {
       seconds: ageMs === null ? null : ageMs / 1000,
-      freshAsOfMs: ageMs === null || primaryNowMs === null ? null : Math.floor(primaryNowMs - ageMs),
+      freshAsOfMs: ageMs === null || primaryNowMs === null ? null : Math.round(primaryNowMs - ageMs),
     };
   }
 

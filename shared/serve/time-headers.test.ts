@@ -88,3 +88,25 @@ test("a primary whose engine hangs does not pass its old head for a new one", as
   );
   expect(late.headers).toMatchObject({ "wal-time": String(nowMs), "wal-fresh-time": String(NOW_MS) });
 });
+
+test("whoever waits at a replica hears at once that it has lost touch: until then he takes himself for fresh", async () => {
+  await using node = await ServingNode.start({ clock: () => NOW_MS, role: "replica" });
+  node.clock = { clockOffsetMs: 0, freshAsOfMs: null };
+  node.commit(1);
+  const { segment, offset } = node.log.end;
+  const url = (waitMs: number): string =>
+    `${node.url}/wal?segment=${segment}&offset=${offset}&wait_ms=${waitMs}`;
+  await until(
+    () => get(url(0)),
+    ({ status }) => status === 200,
+  );
+  const held = get(url(60_000));
+  await until(
+    () => get(`${node.url}/status`),
+    ({ body }) => (JSON.parse(body.toString()) as { waitingRequests: number }).waitingRequests === 1,
+  );
+  node.clock = { clockOffsetMs: 0, freshAsOfMs: NOW_MS - 5000 };
+  node.announce();
+  const { status, headers, body } = await held;
+  expect([status, body.length, headers["wal-fresh-time"]]).toEqual([200, 0, String(NOW_MS - 5000)]);
+});

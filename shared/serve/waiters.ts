@@ -1,12 +1,15 @@
 import { TailraceError } from "../errors.ts";
 import { compareCursors } from "../format/cursor.ts";
 import type { Cursor } from "../units.ts";
+import type { NodeHead } from "./engine.ts";
 import { RETRY_AFTER_SECONDS } from "./limits.ts";
 import type { NodeState } from "./node-state.ts";
 
 interface Waiter {
   readonly logId: string;
   readonly cursor: Cursor;
+  /** When it began to wait, the head was all there was. */
+  readonly wasFresh: boolean;
   readonly resume: () => void;
 }
 
@@ -27,8 +30,9 @@ export class Waiters {
   }
 
   /**
-   * Resolves when there are log bytes past the cursor, when the log is another or cannot be served, when the time is
-   * over, or when the asker has gone.
+   * Resolves when there are log bytes past the cursor, when the log is another or cannot be served, when this node has lost
+   * touch with the primary (the asker takes itself for fresh while it waits), when the time is over, or when the asker has
+   * gone.
    *
    * @throws overloaded
    */
@@ -43,6 +47,7 @@ export class Waiters {
     const waiter: Waiter = {
       logId,
       cursor,
+      wasFresh: isFresh(this.state.lastHead),
       resume: () => {
         clearTimeout(timer);
         this.waiting.delete(waiter);
@@ -61,9 +66,13 @@ export class Waiters {
     for (const waiter of this.waiting) if (this.isDue(waiter)) waiter.resume();
   }
 
-  private isDue({ logId, cursor }: Waiter): boolean {
+  private isDue({ logId, cursor, wasFresh }: Waiter): boolean {
     const { unready, lastHead } = this.state;
     if (unready !== undefined || lastHead?.logId !== logId) return true;
-    return compareCursors(lastHead.end, cursor) > 0;
+    return compareCursors(lastHead.end, cursor) > 0 || (wasFresh && !isFresh(lastHead));
   }
+}
+
+function isFresh(head: NodeHead | undefined): boolean {
+  return (head?.freshAsOfMs ?? null) === null;
 }

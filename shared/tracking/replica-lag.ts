@@ -10,10 +10,16 @@ export type Lag = Pick<ReplicaStatus, "lagTransactions" | "lagSeconds" | "freshA
 export class ReplicaLag {
   /** The clock of commits now, Unix ms; null where it is not known. */
   private readonly commitClock: () => number | null;
+  private readonly headFreshAsOfMs: () => number | null;
   private times: LagClock = new LagClock();
 
-  constructor(commitClock: () => number | null) {
+  /**
+   * @param headFreshAsOfMs as of when, by that clock, the head is all there is, null where that is not known: on a replica,
+   *   those that it feeds are never fresher than itself
+   */
+  constructor(commitClock: () => number | null, headFreshAsOfMs: () => number | null = commitClock) {
     this.commitClock = commitClock;
+    this.headFreshAsOfMs = headFreshAsOfMs;
   }
 
   get headTxid(): Txid | undefined {
@@ -55,6 +61,10 @@ export class ReplicaLag {
   /** Where the log's times do not reach back so far, by what was known before. */
   private lagMs({ appliedTxid, behindSinceMs }: TrackedReplica, nowMs: number): number | null {
     if (appliedTxid === null) return null;
+    if (this.headTxid !== undefined && appliedTxid >= this.headTxid) {
+      const freshAsOfMs = this.headFreshAsOfMs();
+      return freshAsOfMs === null ? null : Math.max(0, nowMs - freshAsOfMs);
+    }
     const bridgedMs = behindSinceMs === null ? null : Math.max(0, nowMs - behindSinceMs);
     return this.times.lagMs(appliedTxid, nowMs) ?? bridgedMs;
   }

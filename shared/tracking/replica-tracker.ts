@@ -38,6 +38,8 @@ export interface ReplicaTrackerOptions {
   readonly clock: () => number;
   /** The clock of commits: the primary's. Null where it is not known. Left out: `clock`. */
   readonly commitClock?: () => number | null;
+  /** As of when, by that clock, this node's log is all there is; null where that is not known. Left out: now. */
+  readonly headFreshAsOfMs?: () => number | null;
   readonly notify: (notice: Notice) => void;
   readonly maxReplicas?: number;
 }
@@ -88,8 +90,8 @@ export class ReplicaTracker {
     this.options = options;
     this.maxReplicas = options.maxReplicas ?? MAX_REPLICAS;
     this.openedMs = options.clock();
-    const { clock, commitClock = clock } = options;
-    this.lag = new ReplicaLag(commitClock);
+    const { clock, commitClock = clock, headFreshAsOfMs } = options;
+    this.lag = new ReplicaLag(commitClock, headFreshAsOfMs);
     this.lastWords = new LastWords(this.openedMs);
     this.warnings = new RareWarnings(options.notify, this.maxReplicas);
     this.saved = new TrackingFile({
