@@ -9,7 +9,7 @@ import type { Cursor, Txid } from "../units.ts";
 import { LogChain } from "./log-chain.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 import { verifyLog } from "./verify-log.ts";
-import { causeText } from "../storage/storage-error.ts";
+import { causeText, storageHint } from "../storage/storage-error.ts";
 
 /**
  * When a record counts as durable. `commit`: each is on disk before its append returns. `group`: at the next
@@ -314,7 +314,7 @@ export class LogWriter {
       cause,
       retryable,
       hint: retryable
-        ? "Free some space on the disk; writing goes on where it stopped."
+        ? `${storageHint(cause) ?? "See what the disk has."} Writing goes on by itself where it stopped.`
         : "Check the disk, then start again: the log is verified at the start.",
     });
   }

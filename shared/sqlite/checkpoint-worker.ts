@@ -27,7 +27,7 @@ answerCalls(parentPort, {
       throw new TailraceError("storage_failed", message, {
         cause,
         retryable: true,
-        hint: "Free some space on the disk.",
+        hint: "Free some space on the disk, and see that the file may grow (ulimit -f).",
       });
     }
   },
