@@ -245,10 +245,8 @@ export class CaptureLoop {
   /** Lets go of what nobody needs. What goes wrong there stops no capture: it is tried again. */
   private keep(): void {
     const { snapshots, retention, upkeep } = this.options;
-    upkeep.try("retention", () => {
-      snapshots.prune();
-      retention.upkeepIfDue();
-    });
+    upkeep.try("pruning", () => snapshots.prune());
+    upkeep.try("retention", () => retention.upkeepIfDue());
   }
 
   /** Goes back to the last whole record and waits, where that can help. @throws the error where it cannot */

@@ -145,6 +145,13 @@ export class Snapshots {
     for (const generation of generations) this.store.delete(generation);
   }
 
+  /** What fails here is tried again, and told, by upkeep: the new one is there. */
+  private tryPrune(): void {
+    try {
+      this.prune();
+    } catch {}
+  }
+
   /** Stops a snapshot that is being made. */
   async close(): Promise<void> {
     this.stopping.abort();
@@ -172,7 +179,7 @@ export class Snapshots {
     try {
       const snapshot = await this.copy();
       this.announce(snapshot, performance.now() - begunMs);
-      this.prune();
+      this.tryPrune();
       return snapshot;
     } catch (error) {
       this.lastFailureMs = performance.now();

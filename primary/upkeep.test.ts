@@ -52,6 +52,37 @@ test("a log that cannot be cut: said once, shown until it can, and no commit tha
   expect((await database.status()).log.start.segment).toBeGreaterThan(2);
 });
 
+test("a snapshot that cannot be removed does not keep the log from being cut", async () => {
+  const database = new CapturedDatabase(SMALL);
+  database.python(SETUP);
+  await database.start();
+  database.python(CHURN);
+  const snapshots = join(database.dataDir, "snapshots");
+  await database.capture.snapshot();
+  await database.capture.snapshot();
+  // Whatever somebody has done to its files.
+  rmSync(join(snapshots, "00000001.json"));
+  mkdirSync(join(snapshots, "00000001.json"));
+  rmSync(join(snapshots, "00000002.json"));
+  database.python(CHURN);
+  await database.capture.checkpoint();
+  // Nor another from being taken.
+  expect((await database.capture.snapshot()).generation).toBe(3);
+  await database.capture.configure({ keepSnapshots: 1, keepLogBytes: 0 });
+  await expect
+    .poll(async () => (await database.status()).log.start.segment, { timeout: 10_000 })
+    .toBeGreaterThan(1);
+  expect(await database.status()).toMatchObject({
+    upkeepTroubles: [{ task: "pruning", code: "storage_failed" }],
+    lastError: null,
+  });
+  rmSync(join(snapshots, "00000001.json"), { recursive: true });
+  await expect
+    .poll(async () => (await database.status()).snapshots.map(({ generation }) => generation))
+    .toEqual([3]);
+  expect((await database.status()).upkeepTroubles).toEqual([]);
+});
+
 test("a reader that stays at an old state holds up checkpoints; that is shown, and the log is bounded all the same", async () => {
   const database = new CapturedDatabase({ ...SMALL, keepLogBytes: 100_000, maxLogBytes: 300_000 });
   database.python(SETUP);

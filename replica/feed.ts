@@ -119,13 +119,13 @@ export class Feed {
     this.bytes.note(receivedBytes(), monotonicMs());
     this.commits.note(head.txid, monotonicMs());
     this.tracker.tick(this.extent());
+    this.upkeep.try("pruning", () => this.snapshots.prune());
     this.upkeep.try("retention", () => this.letGo(head));
   }
 
   /** Of what nobody needs. @throws storage_failed */
   private letGo(head: NodeHead): void {
     const { local } = this.options;
-    this.snapshots.prune();
     const state = this.retention();
     if (state === undefined) return;
     const decision = decideRetention(state);

@@ -89,6 +89,13 @@ export class OwnSnapshots {
       this.store.delete(generation);
   }
 
+  /** What fails here is tried again, and told, by the next look at it: the new one is there. */
+  private tryPrune(): void {
+    try {
+      this.prune();
+    } catch {}
+  }
+
   /** Stops one that is being taken. */
   async close(): Promise<void> {
     this.closing.abort();
@@ -122,7 +129,7 @@ export class OwnSnapshots {
       );
       const tookMs = monotonicMs() - startMs;
       metrics.snapshotSeconds.observe(tookMs / 1000);
-      this.prune();
+      this.tryPrune();
       tell(snapshotTaken(snapshot, tookMs));
       return snapshot;
     } catch (thrown) {

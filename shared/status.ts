@@ -61,7 +61,7 @@ export interface RecentError {
 
 /** Something beside the main work that fails, and is tried again by itself. */
 export interface UpkeepTrouble extends RecentError {
-  readonly task: "checkpoint" | "retention" | "snapshot";
+  readonly task: "checkpoint" | "retention" | "snapshot" | "pruning";
   /** Since when; `timeMs` is that of the last try. */
   readonly sinceMs: number;
 }
@@ -313,7 +313,7 @@ export const recentErrorSchema: z.ZodType<RecentError> = z.looseObject({
 });
 
 export const upkeepTroubleSchema: z.ZodType<UpkeepTrouble> = z.looseObject({
-  task: z.enum(["checkpoint", "retention", "snapshot"]),
+  task: z.enum(["checkpoint", "retention", "snapshot", "pruning"]),
   sinceMs: z.number(),
   code: z.string(),
   message: z.string(),

@@ -147,7 +147,7 @@ export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examina
   if (table !== null) tellTable(table, verdictOf(table), log, role, tablePart, useless);
   if (position !== undefined) tellPosition(position, verdictOf(position), placePart);
   const closedTxid = role === "primary" ? examineCleanClose(folder, log, logId, placePart, useless) : null;
-  tellReplicas(folder, placePart, useless);
+  tellReplicas(folder, placePart);
 
   const parts = [metaPart, logPart, snapshotPart, tablePart, placePart, namePart];
   return {
@@ -291,16 +291,17 @@ function examineCleanClose(
   return isOfThisLog ? txid : null;
 }
 
-function tellReplicas(folder: string, findings: Findings, useless: { file: string; why: string }[]): void {
+/** Nothing for a repair: a start that finds it damaged knows that there may be replicas; one that finds none does not. */
+function tellReplicas(folder: string, findings: Findings): void {
   const file = "replicas.json";
   if (kindOf(join(folder, file)) !== "file") return;
   const tracking = examineReplicas(join(folder, file));
   if (tracking === undefined) return;
   if (typeof tracking === "string") {
     findings.add("damaged", file, `it makes no sense: ${tracking.split("\n")[0]}`, {
-      advice: "A start begins a new list: replicas that do not come back in time may have to resync.",
+      advice:
+        "Leave it there: a start sets it aside, and holds the log for whoever may follow, within its limits.",
     });
-    useless.push({ file, why: "it makes no sense" });
   } else {
     const { length } = tracking.replicas;
     findings.add("ok", file, length === 1 ? "1 replica" : `${count(length)} replicas`);

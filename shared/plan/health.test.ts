@@ -254,7 +254,7 @@ describe("is all well, and what is to be done", () => {
       }),
       "warning",
       "storage_failed",
-      "What is no longer needed cannot be removed: cannot remove 1.log: EROFS (for 4 min now)",
+      "Log that nobody needs cannot be removed: cannot remove 1.log: EROFS (for 4 min now)",
     ],
     [
       "snapshots that are not renewed",

@@ -211,7 +211,8 @@ function* walFindings(wal: PrimaryEngineStatus["wal"], nowMs: number): Iterable<
 /** How the tasks of upkeep fail, in a sentence. */
 export const UPKEEP_WORDS: Readonly<Record<UpkeepTrouble["task"], string>> = {
   checkpoint: "checkpoints of the SQLite WAL fail",
-  retention: "what is no longer needed cannot be removed",
+  retention: "log that nobody needs cannot be removed",
+  pruning: "snapshots that nobody needs cannot be removed",
   snapshot: "snapshots fail",
 };
 

@@ -149,7 +149,8 @@ export class SnapshotStore {
 
   private remove(generation: number): void {
     onStorage("delete from", this.folder, () => {
-      rmSync(metadataPath(this.folder, generation));
+      // Not there: somebody was quicker, or it went, and the rest did not.
+      rmSync(metadataPath(this.folder, generation), { force: true });
       syncFolder(this.folder);
       const { file, checksumsFile } = pathsOf(this.folder, generation);
       rmSync(file, { force: true });
