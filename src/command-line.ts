@@ -1,12 +1,12 @@
 import { Command as CommanderCommand, CommanderError, Option } from "commander";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import type { Command } from "./command.ts";
-import { describeSettings, readConfiguration } from "./configuration.ts";
-import type { Configuration, SettingInfo } from "./configuration.ts";
+import { describeSettings, readConfiguration } from "./configuration/configuration.ts";
+import type { Configuration, SettingInfo } from "./configuration/configuration.ts";
 import { EXIT_DONE, EXIT_WRONG_USAGE, exitCodeOf } from "./exit-code.ts";
 import { createOutput } from "./output.ts";
 import type { Streams } from "./output.ts";
-import { configurationDocument, configurationText } from "./print-config.ts";
+import { configurationDocument, configurationText } from "./configuration/print-config.ts";
 import { listenForStop } from "./signals.ts";
 import { packageVersion } from "./version.ts";
 

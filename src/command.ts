@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Configuration } from "./configuration.ts";
+import type { Configuration } from "./configuration/configuration.ts";
 import type { Output, Stream } from "./output.ts";
 import type { StopRequest } from "./signals.ts";
 

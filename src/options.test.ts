@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
-import { PRIMARY_LIMIT_KEYS, REPLICA_LIMIT_KEYS, limitOptions, limitsForEngine } from "./node-limits.ts";
+import {
+  PRIMARY_LIMIT_KEYS,
+  REPLICA_LIMIT_KEYS,
+  limitOptions,
+  limitsForEngine,
+} from "./configuration/node-limits.ts";
 import { changedLimits, readOptions } from "./options.ts";
 
 const MIB = 2 ** 20;

@@ -1,9 +1,14 @@
 import { z } from "zod";
 import { TailraceError } from "../shared/errors.ts";
 import type { DriverName } from "../shared/sqlite/driver.ts";
-import { limitOptions, refuseConflicts } from "./node-limits.ts";
-import type { ConflictParams, LimitConflict, NodeLimits, PrimaryLimits } from "./node-limits.ts";
-import { inPlainWords } from "./setting-types.ts";
+import { limitOptions, refuseConflicts } from "./configuration/node-limits.ts";
+import type {
+  ConflictParams,
+  LimitConflict,
+  NodeLimits,
+  PrimaryLimits,
+} from "./configuration/node-limits.ts";
+import { inPlainWords } from "./configuration/setting-types.ts";
 
 /** Where to serve. */
 export interface ListenOptions {

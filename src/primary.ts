@@ -21,8 +21,8 @@ import {
   limitOptions,
   limitsForEngine,
   refuseConflicts,
-} from "./node-limits.ts";
-import type { PrimaryLimits } from "./node-limits.ts";
+} from "./configuration/node-limits.ts";
+import type { PrimaryLimits } from "./configuration/node-limits.ts";
 import { changedLimits, driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
 import type { EngineStatus as Status } from "../shared/status.ts";
@@ -32,7 +32,7 @@ export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Notice } from "../shared/notice.ts";
 export type { Cursor, Txid } from "../shared/units.ts";
-export type { NodeLimits, PrimaryLimits } from "./node-limits.ts";
+export type { NodeLimits, PrimaryLimits } from "./configuration/node-limits.ts";
 export type { ListenOptions } from "./options.ts";
 export type { EngineStatus as Status } from "../shared/status.ts";
 

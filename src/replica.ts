@@ -17,8 +17,13 @@ import { EarlyEvents } from "./early-events.ts";
 import { safeNotice } from "./log/redact.ts";
 import { startNode } from "./node.ts";
 import type { Node } from "./node.ts";
-import { REPLICA_LIMIT_KEYS, limitOptions, limitsForEngine, refuseConflicts } from "./node-limits.ts";
-import type { NodeLimits } from "./node-limits.ts";
+import {
+  REPLICA_LIMIT_KEYS,
+  limitOptions,
+  limitsForEngine,
+  refuseConflicts,
+} from "./configuration/node-limits.ts";
+import type { NodeLimits } from "./configuration/node-limits.ts";
 import { changedLimits, driverOption, durabilityOption, listenOption, readOptions } from "./options.ts";
 import type { ListenOptions } from "./options.ts";
 import type { EngineStatus as Status } from "../shared/status.ts";
@@ -28,7 +33,7 @@ export { TailraceError } from "../shared/errors.ts";
 export type { ErrorCode } from "../shared/errors.ts";
 export type { Notice } from "../shared/notice.ts";
 export type { Txid } from "../shared/units.ts";
-export type { NodeLimits } from "./node-limits.ts";
+export type { NodeLimits } from "./configuration/node-limits.ts";
 export type { ListenOptions } from "./options.ts";
 export type { EngineStatus as Status } from "../shared/status.ts";
 

@@ -5,8 +5,8 @@ import type { Call } from "./command.ts";
 import { EXIT_DONE, exitCodeOf } from "./exit-code.ts";
 import { createNodeLog } from "./log/node-log.ts";
 import type { NodeLog } from "./log/node-log.ts";
-import type { NodeSettings } from "./node-settings.ts";
-import { Reloader } from "./reload.ts";
+import type { NodeSettings } from "./configuration/node-settings.ts";
+import { Reloader } from "./configuration/reload.ts";
 import { listenForHangUp } from "./signals.ts";
 import type { StopRequest } from "./signals.ts";
 

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readSettings } from "../src/configuration.ts";
-import { primarySettings, replicaSettings } from "../src/node-settings.ts";
+import { readConfiguration } from "../src/configuration/configuration.ts";
+import { primarySettings, replicaSettings } from "../src/configuration/node-settings.ts";
+import type { NodeSettings } from "../src/configuration/node-settings.ts";
 
 /*
  * What is in deploy/, as far as it can be held to account without the programs that it is for; prometheus.test.ts and
@@ -116,11 +117,8 @@ describe("the systemd units", () => {
   test.each(examples)("of a %s start with their example settings", (role, name, schema) => {
     const variables = environment(`${name}.env`);
     const config = join(DEPLOY, "systemd", `${name}.json`);
-    const settings = readSettings<typeof primarySettings | typeof replicaSettings>(
-      schema as never,
-      { config },
-      variables,
-    ) as unknown as { readonly logFormat: string; readonly host: string; readonly deadlineMs: number };
+    const given = { flags: { config }, environment: variables };
+    const { settings } = readConfiguration<NodeSettings>(schema, given);
     expect(settings).toMatchObject({ logFormat: "json", host: "127.0.0.1", durability: "commit" });
 
     const [, command = ""] = /^ExecStart=(.*)$/m.exec(unit(role)) ?? [];
@@ -128,8 +126,8 @@ describe("the systemd units", () => {
     for (const [, variable] of command.matchAll(/\$\{(\w+)\}/g))
       expect(variables).toHaveProperty([variable!]);
     // What is not for the command line is a setting.
-    const given = Object.keys(variables).filter((variable) => !command.includes(`\${${variable}}`));
-    expect(given).toEqual(["TAILRACE_LOG_FORMAT"]);
+    const rest = Object.keys(variables).filter((variable) => !command.includes(`\${${variable}}`));
+    expect(rest).toEqual(["TAILRACE_LOG_FORMAT"]);
 
     const [, stopSeconds] = /^TimeoutStopSec=(\d+)$/m.exec(unit(role)) ?? [];
     expect(Number(stopSeconds) * 1000).toBeGreaterThan(settings.deadlineMs);

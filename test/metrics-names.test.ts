@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { describeSettings } from "../src/configuration.ts";
+import { describeSettings } from "../src/configuration/configuration.ts";
 import { commands } from "../src/commands.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import type { MetricDefinition } from "../shared/metrics/metric-set.ts";

@@ -9,8 +9,8 @@ import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
 import type { Output } from "../output.ts";
-import { checkSettings } from "../settings.ts";
-import type { CheckSettings } from "../settings.ts";
+import { checkSettings } from "../configuration/local-settings.ts";
+import type { CheckSettings } from "../configuration/local-settings.ts";
 
 /** Between two lines of progress. */
 const PROGRESS_MS = 2000;

@@ -1,7 +1,7 @@
 import { checkpointOutcomeSchema } from "../../shared/admin.ts";
 import { count, counted } from "../../shared/human.ts";
-import { checkpointSettings } from "../ask-settings.ts";
-import type { AskSettings } from "../ask-settings.ts";
+import { checkpointSettings } from "../configuration/ask-settings.ts";
+import type { AskSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";

@@ -1,8 +1,8 @@
 import type { Call, Command } from "../command.ts";
 import { runDemo } from "../demo/demo.ts";
 import { EXIT_DONE, EXIT_FAILED } from "../exit-code.ts";
-import { demoSettings } from "../settings.ts";
-import type { DemoSettings } from "../settings.ts";
+import { demoSettings } from "../configuration/local-settings.ts";
+import type { DemoSettings } from "../configuration/local-settings.ts";
 
 /** Where nobody can press Ctrl-C, the demo ends by itself. */
 const PIPE_SECONDS = 10;

@@ -2,12 +2,12 @@ import { forgottenDocumentSchema, replicasDocumentSchema } from "../../shared/ad
 import { TailraceError, asTailraceError } from "../../shared/errors.ts";
 import { printable, size } from "../../shared/human.ts";
 import type { ReplicaStatus } from "../../shared/status.ts";
-import { forgetSettings } from "../ask-settings.ts";
-import type { AskSettings } from "../ask-settings.ts";
+import { forgetSettings } from "../configuration/ask-settings.ts";
+import type { AskSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../configuration/nearest.ts";
 import { ask, parseNodeUrl } from "../node-client.ts";
 
 export const forgetCommand: Command<AskSettings> = {

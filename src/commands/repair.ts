@@ -14,8 +14,8 @@ import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
 import { planText } from "../repair-text.ts";
-import { repairSettings } from "../settings.ts";
-import type { RepairSettings } from "../settings.ts";
+import { repairSettings } from "../configuration/local-settings.ts";
+import type { RepairSettings } from "../configuration/local-settings.ts";
 import { isWell, progressTo } from "./check.ts";
 
 export const repairCommand: Command<RepairSettings> = {

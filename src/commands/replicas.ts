@@ -1,7 +1,7 @@
 import { replicasDocumentSchema } from "../../shared/admin.ts";
 import { trackedFindings } from "../../shared/plan/health.ts";
-import { judgeSettings } from "../ask-settings.ts";
-import type { JudgeSettings } from "../ask-settings.ts";
+import { judgeSettings } from "../configuration/ask-settings.ts";
+import type { JudgeSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";

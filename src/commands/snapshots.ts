@@ -1,6 +1,6 @@
 import { snapshotsDocumentSchema } from "../../shared/admin.ts";
-import { lookSettings } from "../ask-settings.ts";
-import type { LookSettings } from "../ask-settings.ts";
+import { lookSettings } from "../configuration/ask-settings.ts";
+import type { LookSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";

@@ -1,6 +1,6 @@
 import { healthOf } from "../../shared/plan/health.ts";
-import { judgeSettings } from "../ask-settings.ts";
-import type { JudgeSettings } from "../ask-settings.ts";
+import { judgeSettings } from "../configuration/ask-settings.ts";
+import type { JudgeSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";

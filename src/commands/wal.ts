@@ -1,7 +1,7 @@
 import { walDocumentSchema } from "../../shared/admin.ts";
 import type { WalDocument } from "../../shared/admin.ts";
-import { lookSettings } from "../ask-settings.ts";
-import type { LookSettings } from "../ask-settings.ts";
+import { lookSettings } from "../configuration/ask-settings.ts";
+import type { LookSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call, Command } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";

@@ -26,6 +26,12 @@ export function described(meta: SettingMeta): SettingMeta & Record<string, unkno
   return { ...meta };
 }
 
+/** Of every command. */
+export const json: z.ZodType<boolean> = z
+  .boolean()
+  .default(false)
+  .meta(described({ description: "machine-readable output: JSON with raw numbers, units in the names" }));
+
 /** A size or a time with its default. */
 export function amountSetting(
   type: z.ZodType<number, number | string> | z.ZodType<number, number>,

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { described, json } from "./setting-types.ts";
 
 /*
- * What each command can be told; node-settings.ts has those of the serving nodes, ask-settings.ts those of the commands
- * that ask one. configuration.ts turns these schemas into flags, variables, keys of a file, and help.
+ * What the commands can be told that need no running node: demo, check, repair.
  */
 
 export interface CheckSettings {
@@ -23,37 +23,40 @@ export interface DemoSettings {
   readonly json: boolean;
 }
 
-const placeholder = (name: string, description: string): { placeholder: string; description: string } => ({
-  placeholder: name,
-  description,
-});
-
-export const json: z.ZodType<boolean> = z
-  .boolean()
-  .default(false)
-  .meta({ description: "machine-readable output: JSON with raw numbers, units in the names" });
-
 export const demoSettings: z.ZodType<DemoSettings> = z.strictObject({
-  replicas: z.int().min(1).max(16).default(2).meta(placeholder("N", "number of replicas")),
+  replicas: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(2)
+    .meta(described({ placeholder: "N", description: "number of replicas" })),
   seconds: z
     .number()
     .positive()
     .max(86_400)
     .optional()
     .meta(
-      placeholder("N", "how long the writer writes (default: until Ctrl-C; 10 when stdout is no terminal)"),
+      described({
+        placeholder: "N",
+        description: "how long the writer writes (default: until Ctrl-C; 10 when stdout is no terminal)",
+      }),
     ),
   rate: z
     .int()
     .min(1)
     .max(100_000)
     .default(200)
-    .meta(placeholder("N", "commits a second that the writer aims at")),
+    .meta(described({ placeholder: "N", description: "commits a second that the writer aims at" })),
   database: z
     .string()
     .min(1)
     .optional()
-    .meta(placeholder("FILE", "start from a copy of this database; the file itself is only read")),
+    .meta(
+      described({
+        placeholder: "FILE",
+        description: "start from a copy of this database; the file itself is only read",
+      }),
+    ),
   json,
 });
 

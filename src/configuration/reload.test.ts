@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { TailraceError } from "../shared/errors.ts";
-import { TEXT_FIELDS } from "../shared/notice.ts";
-import type { Notice } from "../shared/notice.ts";
+import { TailraceError } from "../../shared/errors.ts";
+import { TEXT_FIELDS } from "../../shared/notice.ts";
+import type { Notice } from "../../shared/notice.ts";
 import { describeSettings, readConfiguration } from "./configuration.ts";
 import type { Configuration } from "./configuration.ts";
-import type { NodeLog } from "./log/node-log.ts";
+import type { NodeLog } from "../log/node-log.ts";
 import { primarySettings, replicaSettings } from "./node-settings.ts";
 import type { PrimarySettings } from "./node-settings.ts";
 import { Reloader } from "./reload.ts";

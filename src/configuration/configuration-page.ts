@@ -1,5 +1,5 @@
 import { FORMS } from "./amount.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "../command.ts";
 import { describeSettings } from "./configuration.ts";
 import type { SettingInfo } from "./configuration.ts";
 
@@ -10,7 +10,7 @@ import type { SettingInfo } from "./configuration.ts";
 
 const INTRODUCTION = `# Configuration
 
-This page is made from the schemas in \`src/\`: \`UPDATE_GOLDEN=1 npx vitest run src/configuration-page.test.ts\`.
+This page is made from the schemas in \`src/\`: \`UPDATE_GOLDEN=1 npx vitest run src/configuration/configuration-page.test.ts\`.
 
 Everything that a command can be told has three names. A flag goes before a variable, a variable before the file, the
 file before the default:

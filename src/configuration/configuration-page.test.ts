@@ -1,17 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { commands } from "./commands.ts";
+import { commands } from "../commands.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { describeSettings } from "./configuration.ts";
 
-const PAGE = new URL("../docs/configuration.md", import.meta.url);
+const PAGE = new URL("../../docs/configuration.md", import.meta.url);
 
 test("docs/configuration.md is what the schemas say", () => {
   const page = configurationPage(commands);
   if ((process.env["UPDATE_GOLDEN"] ?? "") !== "") writeFileSync(PAGE, page);
   expect(
     readFileSync(PAGE, "utf8"),
-    "stale: UPDATE_GOLDEN=1 npx vitest run src/configuration-page.test.ts",
+    "stale: UPDATE_GOLDEN=1 npx vitest run src/configuration/configuration-page.test.ts",
   ).toBe(page);
 });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { DriverName } from "../shared/sqlite/driver.ts";
-import type { LogFormat, LogLevel } from "./log/level.ts";
-import { LOG_FORMATS, LOG_LEVELS } from "./log/level.ts";
+import type { DriverName } from "../../shared/sqlite/driver.ts";
+import type { LogFormat, LogLevel } from "../log/level.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../log/level.ts";
 import {
   PRIMARY_LIMIT_KEYS,
   REPLICA_LIMIT_KEYS,
@@ -11,11 +11,10 @@ import {
   refuseConflicts,
 } from "./node-limits.ts";
 import type { NodeLimits, PrimaryLimits } from "./node-limits.ts";
-import { amountSetting, bytes, described, milliseconds } from "./setting-types.ts";
-import { json } from "./settings.ts";
+import { amountSetting, bytes, described, json, milliseconds } from "./setting-types.ts";
 
 /*
- * What the serving nodes can be told: see settings.ts.
+ * What the serving nodes can be told.
  */
 
 /** What every serving node can be told. */

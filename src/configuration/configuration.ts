@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { TailraceError } from "../shared/errors.ts";
-import { causeText } from "../shared/storage/storage-error.ts";
+import { TailraceError } from "../../shared/errors.ts";
+import { causeText } from "../../shared/storage/storage-error.ts";
 import { FORMS, formatAmount } from "./amount.ts";
 import { nearest } from "./nearest.ts";
 import type { LimitConflict } from "./node-limits.ts";
@@ -9,7 +9,8 @@ import { inPlainWords } from "./setting-types.ts";
 import type { SettingMeta } from "./setting-types.ts";
 
 /*
- * One schema a command. From it come the flags, the TAILRACE_* variables, the keys of --config FILE, and --help:
+ * One schema a command: node-settings.ts, ask-settings.ts, local-settings.ts. From it come the flags, the TAILRACE_*
+ * variables, the keys of --config FILE, and --help:
  *
  *   schema key   flag          variable            key in FILE
  *   dataDir      --data-dir    TAILRACE_DATA_DIR   "data-dir"
@@ -107,15 +108,6 @@ export function valueText({ unit, none }: Pick<SettingMeta, "unit" | "none">, va
   if (value === 0 && none !== undefined) return none;
   if (unit !== undefined && typeof value === "number") return formatAmount(value, unit);
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** As in {@link readConfiguration}, of which it is the first part. */
-export function readSettings<Settings>(
-  schema: z.ZodType<Settings>,
-  flags: Given["flags"],
-  environment: Given["environment"],
-): Settings {
-  return readConfiguration(schema, { flags, environment }).settings;
 }
 
 /**

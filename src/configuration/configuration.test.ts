@@ -2,11 +2,21 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { TailraceError } from "../shared/errors.ts";
-import { describeSettings, readConfiguration, readSettings } from "./configuration.ts";
-import { commands } from "./commands.ts";
+import type { z } from "zod";
+import { TailraceError } from "../../shared/errors.ts";
+import { commands } from "../commands.ts";
+import { describeSettings, readConfiguration } from "./configuration.ts";
+import type { Given } from "./configuration.ts";
 import { primarySettings, replicaSettings } from "./node-settings.ts";
-import { demoSettings } from "./settings.ts";
+import { demoSettings } from "./local-settings.ts";
+
+function readSettings<Settings>(
+  schema: z.ZodType<Settings>,
+  flags: Given["flags"],
+  environment: Given["environment"],
+): Settings {
+  return readConfiguration(schema, { flags, environment }).settings;
+}
 
 const folder = mkdtempSync(join(tmpdir(), "tailrace-configuration-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,8 +1,8 @@
-import { TailraceError, toErrorData } from "../shared/errors.ts";
-import { notice } from "../shared/notice.ts";
+import { TailraceError, toErrorData } from "../../shared/errors.ts";
+import { notice } from "../../shared/notice.ts";
 import { valueText } from "./configuration.ts";
 import type { Configuration, ConfigurationEntry, SettingInfo } from "./configuration.ts";
-import type { NodeLog } from "./log/node-log.ts";
+import type { NodeLog } from "../log/node-log.ts";
 import { limitConflicts } from "./node-limits.ts";
 import type { NodeSettings } from "./node-settings.ts";
 

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { amountSetting, described, milliseconds } from "./setting-types.ts";
-import { json } from "./settings.ts";
+import { amountSetting, described, json, milliseconds } from "./setting-types.ts";
 
 /*
- * What the commands can be told that ask a running node: see settings.ts.
+ * What the commands can be told that ask a running node.
  */
 
 /** Of the commands that act, once. */

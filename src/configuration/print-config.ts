@@ -1,7 +1,7 @@
 import { valueText } from "./configuration.ts";
 import type { Configuration } from "./configuration.ts";
-import type { Operand } from "./command.ts";
-import { withoutCredentials } from "./log/redact.ts";
+import type { Operand } from "../command.ts";
+import { withoutCredentials } from "../log/redact.ts";
 
 /** The effective configuration as `--print-config` shows it, without secrets. */
 export interface ConfigurationDocument {
