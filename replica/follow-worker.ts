@@ -144,6 +144,7 @@ async function start(options: FollowOptions): Promise<void> {
       logStart: () => local.logStart,
       age: () => follower.age,
       onHead: (head) => feed.settled(head),
+      onServerGone: () => feed.report({ sightings: [], heldGenerations: [] }),
       methods: {
         status: (report) => {
           feed.report(report);

@@ -32,6 +32,7 @@ let source: ServeSource;
 let port: MessagePort;
 let heads: NodeHead[];
 let unready: unknown[];
+let goneCount = 0;
 
 beforeEach(() => {
   age = { clockOffsetMs: 250, freshAsOfMs: null };
@@ -43,6 +44,7 @@ beforeEach(() => {
     logStart: () => logStart,
     age: () => age,
     onHead: () => {},
+    onServerGone: () => (goneCount += 1),
   });
   const { port1, port2 } = new MessageChannel();
   port = port2;
@@ -100,4 +102,15 @@ test("with time alone it hears that the replica has lost touch, is back, or has 
     [2, 1_800_000_000_100, 270],
     [2, null, 400],
   ]);
+});
+
+test("that a serving thread has gone is told, so that what it held is held no more; not when the node itself ends", async () => {
+  const another = new MessageChannel();
+  source.connect(another.port1);
+  goneCount = 0;
+  another.port2.close();
+  await expect.poll(() => goneCount).toBe(1);
+  source.close();
+  await new Promise((resolve) => port.once("close", resolve));
+  expect(goneCount).toBe(1);
 });

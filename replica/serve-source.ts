@@ -16,6 +16,8 @@ export interface ServeSourceOptions {
   readonly age: () => Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs">;
   /** There is a new head for those that are fed. */
   readonly onHead: (head: NodeHead) => void;
+  /** A serving thread has gone: nobody will take back what it has said. */
+  readonly onServerGone: () => void;
 }
 
 /** A replica as the engine of serving threads: it serves its copy of the log as far as it has applied it. */
@@ -23,6 +25,7 @@ export class ServeSource {
   private readonly options: ServeSourceOptions;
   private readonly ports = new Set<MessagePort>();
   private head: NodeHead | undefined;
+  private isClosed = false;
 
   constructor(options: ServeSourceOptions) {
     this.options = options;
@@ -30,7 +33,10 @@ export class ServeSource {
 
   connect(port: MessagePort): void {
     this.ports.add(port);
-    port.on("close", () => this.ports.delete(port));
+    port.on("close", () => {
+      this.ports.delete(port);
+      if (!this.isClosed) this.options.onServerGone();
+    });
     answerCalls(port, this.options.methods);
     if (this.head === undefined) {
       const starting = new TailraceError("not_ready", "the replica has no database yet", { retryable: true });
@@ -67,6 +73,7 @@ export class ServeSource {
   }
 
   close(): void {
+    this.isClosed = true;
     for (const port of this.ports) port.close();
   }
 
