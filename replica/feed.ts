@@ -93,7 +93,8 @@ export class Feed {
   /** The log goes up to here now, for others too. */
   settled(head: NodeHead): void {
     const { logId, txid, commitTimeMs, start, end } = head;
-    if (this.head?.logId !== logId) {
+    // A primary that has lost the end of its log takes those that follow it back with it.
+    if (this.head?.logId !== logId || txid < this.head.txid) {
       this.bytes = new RateMeter();
       this.commits = new RateMeter();
       const { logFolder: folder, wallMs: clock } = this.options;

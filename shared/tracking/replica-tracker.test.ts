@@ -187,6 +187,18 @@ describe("lag in seconds", () => {
   });
 });
 
+test("a log that has lost its end is followed from where it ends now", () => {
+  const desk = new Desk();
+  desk.follows("edge", 4);
+  const end = { segment: 4, offset: 1 };
+  const headCommitTimeMs = desk.nowMs - 5000;
+  desk.extent.catalogue.update(desk.extent.catalogue.start, end);
+  desk.tracker.follow({ logId: LOG_ID, headTxid: 300, headCommitTimeMs, start: desk.extent.catalogue.start });
+  desk.tracker.headChanged({ txid: 300, commitTimeMs: headCommitTimeMs, end });
+  desk.sees("edge", end, 300);
+  expect(desk.list()).toMatchObject([{ state: "streaming", lagTransactions: 0, lagSeconds: 0 }]);
+});
+
 describe("the file", () => {
   test("is written at once for a new replica, and then no more often than every few seconds", () => {
     const desk = new Desk();

@@ -116,9 +116,12 @@ export class ReplicaTracker {
     return this.released;
   }
 
-  /** From here on this is the log; before the first head. What is known of places in another one holds nothing here. */
+  /**
+   * From here on this is the log; before the first head, and when it has lost its end. What is known of places in another
+   * one holds nothing here.
+   */
   follow({ logId, headTxid, headCommitTimeMs, start }: FollowedLog): void {
-    if (logId !== this.logId) {
+    if (logId !== this.logId || headTxid < (this.lag.headTxid ?? 0)) {
       this.logId = logId;
       this.lag.begin();
       this.firstKept = 0;
