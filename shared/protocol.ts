@@ -44,6 +44,7 @@ export const HEADER = {
   headTime: "wal-head-time",
   /**
    * The primary's clock at this answer, Unix ms; on a replica, its estimate of it. With it, lag is measured on one clock.
+   * Absent: the node has not heard it, and cannot tell how old its head is.
    */
   time: "wal-time",
   /**

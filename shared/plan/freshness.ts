@@ -43,8 +43,9 @@ export interface Lag {
  *
  * While a request is held by the primary, there is nothing newer: the replica is fresh now. When it is held for longer
  * than was asked for, or fails, nothing of that is known any more, and the age counts from the last answer; likewise
- * after the process was stopped for a while, until the next answer. A node two hops away from the primary learns within
- * one held request that the one in between has lost touch.
+ * after the process was stopped for a while, until the next answer. While its
+ * own request is held, a node in between takes itself for fresh: so its word to those that it feeds may be too new by one
+ * held request, for each node in between.
  *
  * Pure: all moments are handed in.
  */
