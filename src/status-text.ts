@@ -6,7 +6,7 @@ import { logPairs, walPairs } from "./log-text.ts";
 import type { NodeDocument } from "./node-document.ts";
 import { replicaLines } from "./replica-table.ts";
 import { snapshotLines } from "./snapshot-text.ts";
-import { pairLines } from "./text-table.ts";
+import { pairLines, wrappedLines } from "./text-table.ts";
 import type { Paper } from "./text-table.ts";
 
 /** So many of the newest errors are shown. */
@@ -40,7 +40,7 @@ export function statusText(document: NodeDocument, health: Health, paper: Paper)
   if (wal !== undefined && wal !== null) texts.push(pairs("SQLite WAL", walPairs(wal)));
   if (database !== undefined) texts.push(pairs("database", databasePairs(document)));
   const errors = errorsOf(document);
-  if (errors.length > 0) texts.push(group("newest errors", errorLines(errors, nowMs)));
+  if (errors.length > 0) texts.push(group("newest errors", errorLines(errors, nowMs, inner)));
   texts.push(pairs("node", nodePairs(document)));
   return texts.join("\n\n");
 }
@@ -132,13 +132,17 @@ function errorsOf({ errors, lastError }: NodeDocument): readonly RecentError[] {
   return [...errors, ...more].toSorted((a, b) => b.timeMs - a.timeMs).slice(0, SHOWN_ERRORS);
 }
 
-function errorLines(errors: readonly RecentError[], nowMs: number): readonly string[] {
+/** Each with its way out below it. */
+function errorLines(errors: readonly RecentError[], nowMs: number, paper: Paper): readonly string[] {
   const times = errors.map(({ timeMs }) => ago(timeMs, nowMs));
   const widest = Math.max(...times.map((text) => text.length));
-  return errors.map(
-    ({ code, message }, index) =>
-      `${times[index]!.padStart(widest)}  ${printable(code)}: ${printable(message)}`,
-  );
+  return errors.flatMap(({ code, message, hint }, index) => {
+    const lead = `${times[index]!.padStart(widest)}  `;
+    return [
+      ...wrappedLines(lead, `${printable(code)}: ${printable(message)}`, paper),
+      ...(hint === null ? [] : wrappedLines(" ".repeat(lead.length), printable(hint), paper)),
+    ];
+  });
 }
 
 function nodePairs(document: NodeDocument): readonly (readonly [string, string])[] {
