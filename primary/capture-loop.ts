@@ -68,7 +68,7 @@ export class CaptureLoop {
   private lastError: ErrorData | null = null;
   private sinceMs: number | null = null;
   /** As of when the head was all there was, Unix ms; null while it is, as far as is known. */
-  private freshAsOfMs: number | null = null;
+  private headFreshAsOfMs: number | null = null;
 
   constructor(options: CaptureLoopOptions) {
     this.options = options;
@@ -90,6 +90,11 @@ export class CaptureLoop {
     return this.sinceMs;
   }
 
+  /** As of when the head is known to be all there is, Unix ms. */
+  get freshAsOfMs(): number {
+    return this.headFreshAsOfMs ?? this.options.clock();
+  }
+
   get head(): NodeHead {
     const { log, meta } = this.options.capture;
     return {
@@ -101,7 +106,7 @@ export class CaptureLoop {
       databaseChecksum: hex64(log.headChecksum),
       start: log.start,
       end: log.durableEnd,
-      freshAsOfMs: this.freshAsOfMs,
+      freshAsOfMs: this.headFreshAsOfMs,
     };
   }
 
@@ -274,15 +279,15 @@ export class CaptureLoop {
   /** Those who wait at the head are told that it may no longer be all there is: their lag grows from now on. */
   private fallBehind(): void {
     const { metrics, onHead } = this.options;
-    if (this.freshAsOfMs !== null) return;
-    this.freshAsOfMs = metrics.caughtUpMs;
+    if (this.headFreshAsOfMs !== null) return;
+    this.headFreshAsOfMs = metrics.caughtUpMs;
     onHead(this.head);
   }
 
   private recovered(): void {
     this.errorPauseMs = ERROR_PAUSE_MS;
-    if (this.freshAsOfMs !== null) {
-      this.freshAsOfMs = null;
+    if (this.headFreshAsOfMs !== null) {
+      this.headFreshAsOfMs = null;
       this.options.onHead(this.head);
     }
     if (this.lastError === null) return;

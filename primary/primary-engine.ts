@@ -94,8 +94,15 @@ export class PrimaryEngine {
     const folder = DataFolder.open(options.dataDir, driver);
     try {
       const { notify } = listeners;
-      const tracker = ReplicaTracker.open({ file: folder.replicasFile, clock: Date.now, notify });
-      const engine = new PrimaryEngine(options, listeners, driver, folder, tracker);
+      let engine: PrimaryEngine | undefined;
+      const tracker = ReplicaTracker.open({
+        file: folder.replicasFile,
+        clock: Date.now,
+        // While capture fails, whoever has all that there is may be behind all the same.
+        headFreshAsOfMs: () => engine?.running?.loop.freshAsOfMs ?? Date.now(),
+        notify,
+      });
+      engine = new PrimaryEngine(options, listeners, driver, folder, tracker);
       engine.running = await engine.attach(false);
       return engine;
     } catch (error) {

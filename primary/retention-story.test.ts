@@ -325,6 +325,33 @@ describe("past the limit of the log", () => {
     expect(story.log.start.segment).toBe(4);
   });
 
+  test("a limit that is raised while it runs takes a replica out of danger; one that is lost stays so", () => {
+    const story = new Story();
+    story.commit(3);
+    story.follows("near");
+    story.follows("gone");
+    for (const id of ["near", "gone"]) story.goesAway(id);
+    story.commit(16);
+    story.pass(MINUTE_MS);
+    expect(story.replica("near")).toMatchObject({ retention: "endangered" });
+    story.sees("near", 18, false);
+    story.commit(7);
+    story.pass(MINUTE_MS);
+    expect(story.replica("gone")!.state).toBe("lost");
+    story.commit(8);
+    story.pass(MINUTE_MS);
+    story.said();
+    expect(story.replica("near")).toMatchObject({ retention: "endangered", timesLost: 0 });
+    story.retention.limits = { ...LIMITS, maxBytes: 1000 * MIB };
+    story.pass(10 * MINUTE_MS);
+    expect(story.replica("near")).toMatchObject({ retention: "extended" });
+    story.retention.limits = { ...LIMITS, maxBytes: null };
+    story.pass(MINUTE_MS);
+    expect(story.replica("near")).toMatchObject({ retention: "extended", bytesUntilLost: null });
+    expect(story.replica("gone")).toMatchObject({ state: "lost", timesLost: 1 });
+    expect(story.said()).toEqual(["replica_safe"]);
+  });
+
   test("the limits can be changed while it runs", () => {
     const story = new Story();
     story.commit(3);

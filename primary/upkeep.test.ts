@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import { DatabaseSync } from "node:sqlite";
-import type { NodeHead } from "../shared/serve/engine.ts";
+import { RpcClient } from "../shared/rpc.ts";
+import type { EngineEvents, EngineMethods, NodeHead } from "../shared/serve/engine.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
 import { SmallDisk } from "../test/harness/small-disk.ts";
 
@@ -128,6 +130,16 @@ test.skipIf(!SmallDisk.isAllowed)(
     database.python(COMMIT);
     const { txid } = await database.capture.durable();
     await expect.poll(() => heads.at(-1)).toMatchObject({ txid, freshAsOfMs: null });
+    const { end: received } = heads.at(-1)!;
+    const { port1, port2 } = new MessageChannel();
+    onTestFinished(() => port1.close());
+    await database.capture.connectServe(port2);
+    const seen = { id: "edge-1", address: null, received, sent: null, appliedTxid: txid };
+    const sightings = [{ ...seen, lastSeenMs: Date.now(), isAsking: true }];
+    await new RpcClient<EngineMethods, EngineEvents>(port1).call("report", {
+      sightings,
+      heldGenerations: [],
+    });
     disk.fill();
     const beforeMs = Date.now();
     database.python(CHURN);
@@ -136,7 +148,10 @@ test.skipIf(!SmallDisk.isAllowed)(
     // Within what a turn without news takes.
     expect(freshAsOfMs! - beforeMs).toBeGreaterThan(-5000);
     expect(freshAsOfMs).toBeLessThanOrEqual(Date.now());
-    expect((await database.status()).lastError).toMatchObject({ code: "storage_failed" });
+    const during = await database.status();
+    expect(during.lastError).toMatchObject({ code: "storage_failed" });
+    // A replica that has all there is may be behind all the same.
+    expect(during.replicas).toMatchObject([{ id: "edge-1", lagTransactions: 0, freshAsOfMs }]);
     disk.free();
     await expect
       .poll(() => heads.at(-1), { timeout: 20_000 })
