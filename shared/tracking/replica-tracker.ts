@@ -230,13 +230,6 @@ export class ReplicaTracker {
     return stands && isCut;
   }
 
-  /** How many there are in the status. */
-  get count(): number {
-    let count = 0;
-    for (const { logId } of this.replicas.values()) if (logId === this.logId) count += 1;
-    return count;
-  }
-
   /** In order of their ids. Those that were in another log are shown when they come back. */
   list(extent: LogExtent): ReplicaStatus[] {
     const nowMs = this.options.clock();
