@@ -243,6 +243,8 @@ describe("a replica that is told to stop", () => {
     await replica.waitFor(/unreachable/);
     await replica.stop();
     expect(replica.text).not.toContain("can be read");
+    // There is no file yet to say anything of.
+    expect(replica.text).toMatch(/\nstopped\n$/);
   });
 });
 

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Position } from "../format/position.ts";
-import { count, size } from "../human.ts";
+import { count, counted, size } from "../human.ts";
 import { segmentPath } from "../log/segment-files.ts";
 import type { Meta } from "../storage/meta-file.ts";
 import { hex64 } from "../units.ts";
@@ -144,7 +144,7 @@ export function tellTable(
   useless: { file: string; why: string }[],
 ): void {
   const file = "pages.sum";
-  const what = `${count(mark.pageCount)} pages at transaction ${mark.txid}`;
+  const what = `${counted(mark.pageCount, "page")} at transaction ${mark.txid}`;
   const isOfNoUse =
     verdict === "contradicted" || (verdict === "beyond" && log?.damage === null && role === "primary");
   if (isOfNoUse) {

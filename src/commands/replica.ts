@@ -74,6 +74,7 @@ async function run(
   if (failure?.code === "not_tailrace") await node.discard();
   if (exitCode === EXIT_DONE) log.step("stopping", {}, "stopping");
   await node.opened.disposeAsync();
-  if (exitCode === EXIT_DONE) log.step("stopped", {}, `stopped; ${file} is an ordinary SQLite database`);
+  const what = isReady ? `; ${file} is an ordinary SQLite database` : "";
+  if (exitCode === EXIT_DONE) log.step("stopped", {}, `stopped${what}`);
   return exitCode;
 }

@@ -164,9 +164,9 @@ describe("sizes and times", () => {
   test.each([
     [{ keepLogBytes: "much" }, '--keep-log-bytes is "much": not a size'],
     [{ keepLogMs: "1 fortnight" }, '--keep-log-ms is "1 fortnight": not a length of time'],
-    [{ keepLogBytes: "-1" }, '--keep-log-bytes is "-1": less than 0 bytes'],
-    [{ maxLogBytes: "10" }, '--max-log-bytes is "10": less than 1048576 bytes'],
-    [{ segmentSizeBytes: "2GiB" }, '--segment-size-bytes is "2GiB": more than 1073741824 bytes'],
+    [{ keepLogBytes: "-1" }, '--keep-log-bytes is "-1": less than 0'],
+    [{ maxLogBytes: "10" }, '--max-log-bytes is "10": less than 1MiB'],
+    [{ segmentSizeBytes: "2GiB" }, '--segment-size-bytes is "2GiB": more than 1GiB'],
     [{ keepSnapshots: "0" }, "--keep-snapshots is 0: less than 1"],
     [{ logLevel: "loud" }, '--log-level is "loud": none of debug, info, warn, error, silent'],
   ])("%j is refused", (flags, message) => {

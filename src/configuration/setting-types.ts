@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseAmount } from "./amount.ts";
+import { formatAmount, parseAmount } from "./amount.ts";
 import type { Unit } from "./amount.ts";
 
 /*
@@ -96,9 +96,9 @@ function amount(
     .pipe(
       z
         .int({ error: "not a whole number, or too large" })
-        .max(max, { error: `more than ${max} ${unit}` })
+        .max(max, { error: `more than ${formatAmount(max, unit)}` })
         .refine((value) => value >= min || (none !== undefined && value === 0), {
-          error: `less than ${min} ${unit}`,
+          error: `less than ${formatAmount(min, unit)}`,
         }),
     );
 }
