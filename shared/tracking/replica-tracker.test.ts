@@ -67,6 +67,17 @@ class Desk {
   }
 }
 
+test("who has a request open is seen now; whose request has ended was seen last at its end", () => {
+  const desk = new Desk();
+  desk.sees("edge", END, 700);
+  desk.nowMs += 7_000;
+  expect(desk.list()[0]).toMatchObject({ state: "streaming", lastSeenMs: desk.nowMs });
+  desk.sees("edge", END, 700, false);
+  const endedMs = desk.nowMs;
+  desk.nowMs += 7_000;
+  expect(desk.list()[0]).toMatchObject({ lastSeenMs: endedMs });
+});
+
 describe("what a replica claims", () => {
   test("a cursor beyond the end or before the start breaks nothing, and a state that does not exist is not believed", () => {
     const desk = new Desk();
