@@ -288,6 +288,53 @@ describe("past the limit of the log", () => {
     expect(story.said()).not.toContain("replica_lost");
   });
 
+  test("a replica that is outrun between two looks, or by a lower limit, is announced and shown before it is lost", () => {
+    const story = new Story();
+    story.commit(3);
+    story.follows("burst");
+    story.goesAway("burst");
+    story.pass(MINUTE_MS);
+    story.commit(30);
+    story.said();
+    story.pass(SECOND_MS);
+    expect(story.replica("burst")).toMatchObject({ retention: "endangered", bytesUntilLost: 0 });
+    expect(story.said()).toEqual(["replica_endangered"]);
+    story.pass(5 * SECOND_MS);
+    expect(story.replica("burst")!.state).toBe("lost");
+    expect(story.said()).toEqual(["replica_lost"]);
+    expect(story.retention.status().sizeBytes).toBeLessThanOrEqual(20 * MIB);
+
+    story.follows("limit");
+    story.goesAway("limit");
+    story.pass(MINUTE_MS);
+    story.commit(10);
+    story.said();
+    story.retention.limits = { ...LIMITS, maxBytes: 5 * MIB };
+    story.pass(SECOND_MS);
+    expect(story.replica("limit")).toMatchObject({ retention: "endangered", bytesUntilLost: 0 });
+    expect(story.said()).toEqual(["replica_endangered"]);
+    story.pass(5 * SECOND_MS);
+    expect(story.said()).toEqual(["replica_lost"]);
+  });
+
+  test("though there is always another who was not announced yet, the log is cut within seconds; each is announced", () => {
+    const story = new Story();
+    story.commit(3);
+    story.follows("edge-0");
+    story.commit(40);
+    const { segment } = story.log.start;
+    for (let id = 1; id <= 6; id++) {
+      // From as early on as there is log, and from further on: it follows.
+      for (const txid of [segment, segment + 1]) story.sees(`edge-${id}`, txid);
+      story.pass(SECOND_MS);
+    }
+    expect(story.log.start.segment).toBeGreaterThan(segment);
+    const named = (name: string): unknown[] =>
+      story.notices.filter((notice) => notice.name === name).map(({ fields }) => fields["id"]);
+    expect(named("replica_lost").length).toBeGreaterThan(1);
+    expect(named("replica_endangered")).toEqual(expect.arrayContaining(named("replica_lost")));
+  });
+
   test("where its log cannot be removed it is lost once, and not back for asking from where it stood", () => {
     const story = new Story();
     story.commit(3);
@@ -361,7 +408,7 @@ describe("past the limit of the log", () => {
     story.pass(MINUTE_MS);
     expect(story.log.start.segment).toBe(4);
     story.retention.limits = { ...LIMITS, maxBytes: 5 * MIB };
-    story.pass(SECOND_MS);
+    story.pass(5 * SECOND_MS);
     expect(story.replica("edge-1")!.state).toBe("lost");
     expect(story.retention.status()).toMatchObject({ maxBytes: 5 * MIB, segmentCount: 3 });
   });

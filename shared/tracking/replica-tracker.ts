@@ -360,6 +360,8 @@ export class ReplicaTracker {
   }
 
   private lose(replica: TrackedReplica, limits: RetentionLimits, nowMs: number): void {
+    // Only where others have used up the time in which it would have been announced by itself.
+    if (replica.endangeredSinceMs === null) this.options.notify(say.replicaEndangered(replica.id, 0, null));
     replica.lose(nowMs);
     this.lost += 1;
     this.saved.mark("new");
@@ -388,8 +390,10 @@ export class ReplicaTracker {
     );
     const { retention, bytesUntilLost, secondsUntilLost } = replica.room;
     if (retention === "endangered" && before !== "endangered") {
+      replica.endangeredSinceMs = nowMs;
       this.options.notify(say.replicaEndangered(replica.id, bytesUntilLost, secondsUntilLost));
     } else if (before === "endangered" && retention !== "endangered") {
+      replica.endangeredSinceMs = null;
       this.options.notify(say.replicaSafe(replica.id, bytesUntilLost));
     }
   }

@@ -36,6 +36,8 @@ export class TrackedReplica {
   lostAtMs: number | null;
   timesLost: number;
   room: ReplicaRoom = { retention: "reserved", bytesUntilLost: null, secondsUntilLost: null };
+  /** Since when it is announced that it will be lost, Unix ms; null while it is not. */
+  endangeredSinceMs: number | null = null;
   /** How fast the log outgrows it. */
   growth: RateMeter = new RateMeter();
   /** Of this run; otherwise all is from before a restart. */
@@ -129,6 +131,7 @@ export class TrackedReplica {
     this.low = undefined;
     this.stepsBackMs = [];
     this.growth = new RateMeter();
+    this.endangeredSinceMs = null;
     this.room = { retention: "reserved", bytesUntilLost: null, secondsUntilLost: null };
   }
 
