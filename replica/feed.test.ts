@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RpcClient } from "../shared/rpc.ts";
@@ -8,6 +9,7 @@ import type { EngineEvents, EngineMethods } from "../shared/serve/engine.ts";
 import { startServer } from "../shared/serve/serve-thread.ts";
 import type { ServeThread } from "../shared/serve/serve-thread.ts";
 import { logStatusSchema, replicaStatusSchema, snapshotStatusSchema } from "../shared/status.ts";
+import type { LogStatus, SegmentStatus } from "../shared/status.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowOptions, FollowThread } from "./follow-thread.ts";
@@ -264,6 +266,23 @@ describe("a replica's engine", () => {
     } finally {
       reader.close();
     }
+  });
+
+  test("that has stopped, because somebody wrote to its file, shows its log as it is, kept for itself", async () => {
+    await startMiddle();
+    primary.insert(1);
+    await caughtUp();
+    const stranger = new DatabaseSync(path.join(folder, "middle.db"));
+    stranger.exec("CREATE TABLE written_by_somebody_else (x)");
+    stranger.close();
+    primary.insert(1);
+    await expect.poll(() => middle.status().lastError?.code, { timeout: 10_000 }).toBe("foreign_write");
+    const answer = await fetch(`${server.url}/admin/wal`);
+    const { log, segments } = (await answer.json()) as { log: LogStatus; segments: SegmentStatus[] };
+    expect(segments).toHaveLength(log.segmentCount);
+    const filesBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+    expect(filesBytes).toBe(log.start.offset + log.sizeBytes);
+    expect(segments[0]!.keptFor).toEqual(["recovery"]);
   });
 
   test("tells nobody the user and password of the node that it asks", async () => {

@@ -149,16 +149,18 @@ export class Feed {
 
   /** The files of the log, in order. */
   segments(): readonly SegmentStatus[] {
+    if (this.head === undefined) return [];
     const state = this.retention();
-    if (state === undefined) return [];
-    const reasons = reasonsToKeep(state);
-    const newest = state.segments.at(-1)?.segment;
-    return state.segments.map(({ segment, sizeBytes, modifiedMs }, index) => ({
+    const reasons = state && reasonsToKeep(state);
+    const segments = this.catalogue.list();
+    const newest = segments.at(-1)?.segment;
+    return segments.map(({ segment, sizeBytes, modifiedMs }, index) => ({
       segment,
       sizeBytes,
       isSealed: segment !== newest,
       modifiedMs,
-      keptFor: (reasons[index] ?? []).filter((reason) => reason !== `snapshot ${PRESENT}`),
+      // Until it is known what the replica itself needs, all of it is kept for that.
+      keptFor: reasons?.[index]!.filter((reason) => reason !== `snapshot ${PRESENT}`) ?? ["recovery"],
     }));
   }
 
