@@ -127,14 +127,21 @@ describe("a replica", () => {
     await primary.listen();
     await replica.waitFor(primary.txid);
     const { lastError, errors } = replica.status();
-    expect(lastError).toMatchObject({ code: "unreachable", hint: null });
+    // A primary that has just come back may say that it is starting.
+    const code = expect.stringMatching(/^(unreachable|not_ready)$/) as string;
+    expect(lastError).toMatchObject({ code });
+    expect(errors).toContainEqual(expect.objectContaining({ code: "unreachable", hint: null }));
     expect(errors.at(-1)).toEqual(lastError);
     await expect
-      .poll(() => replica.notices.slice(-2))
-      .toMatchObject([
-        { level: "warn", name: "retrying", fields: { code: "unreachable" } },
-        { level: "info", name: "caught_up", fields: { code: "unreachable", txid: primary.txid } },
-      ]);
+      .poll(() => replica.notices.at(-1))
+      .toMatchObject({ level: "info", name: "caught_up", fields: { code, txid: primary.txid } });
+    expect(replica.notices).toContainEqual(
+      expect.objectContaining({
+        level: "warn",
+        name: "retrying",
+        fields: expect.objectContaining({ code: "unreachable" }) as object,
+      }),
+    );
     expect(replica.messages.filter((text) => text.startsWith("unreachable"))).toHaveLength(1);
     expectIdentical();
   });

@@ -125,7 +125,7 @@ describe("GET /metrics", () => {
 
   test("while the engine hangs: its last word, and that it does not answer", async () => {
     let nowMs = 1_700_000_000_000;
-    const serving = await start({ clock: () => nowMs, limits: { engineStatusMs: 5 } });
+    const serving = await start({ clock: () => nowMs, limits: { engineStatusMs: 1000 } });
     const eventLoop = new EventLoopDelay("engine", () => 0);
     const engine = new PrimaryEngineMetrics(eventLoop);
     engine.caughtUpMs = nowMs;
