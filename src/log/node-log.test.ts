@@ -151,13 +151,14 @@ test("a bug is told with the place where it was", () => {
 
 test("what repeats is summed up when its minute is over, or at the end", () => {
   const { log, stderr } = logging();
-  for (let n = 0; n < 1_000; n++) log.notice(lost);
+  const away: Notice = { ...lost, name: "replica_inactive", text: "replica edge-1 is away" };
+  for (let n = 0; n < 1_000; n++) log.notice(away);
   vi.advanceTimersByTime(60_000);
-  for (let n = 0; n < 5; n++) log.notice(lost);
+  for (let n = 0; n < 5; n++) log.notice(away);
   log.close();
   expect(stderr()).toBe(
-    "warning: replica edge-1 was lost\n" +
-      "warning: replica edge-1 was lost (999 × since it was last logged)\n" +
-      "warning: replica edge-1 was lost (5 × since it was last logged)\n",
+    "warning: replica edge-1 is away\n" +
+      "warning: replica edge-1 is away (999 × since it was last logged)\n" +
+      "warning: replica edge-1 is away (5 × since it was last logged)\n",
   );
 });

@@ -15,6 +15,7 @@ const endangered = (id: string): Notice => ({
   text: id,
   fields: { id },
 });
+const inactive = (id: string): Notice => ({ ...endangered(id), name: "replica_inactive" });
 const texts = (notices: readonly Notice[]): readonly string[] => notices.map(({ text }) => text);
 
 test("the first is told at once, those of the next minute as one, with their number and the newest words", () => {
@@ -44,11 +45,22 @@ test("another code, another replica and what is no trouble are told at once", ()
   for (const notice of [
     trouble("storage_failed"),
     trouble("database_busy"),
-    endangered("edge-1"),
-    endangered("edge-2"),
+    inactive("edge-1"),
+    inactive("edge-2"),
   ])
     expect(limit.admit(notice, 0)).toEqual([notice]);
   for (let n = 0; n < 3; n++) expect(limit.admit(trouble("x", "fine", "info"), 0)).toHaveLength(1);
+});
+
+test("that a replica will be lost, and is, is told each time: nobody goes unannounced", () => {
+  const limit = new RepeatLimit();
+  for (let ms = 0; ms < 3; ms++) {
+    for (const name of ["replica_endangered", "replica_lost"]) {
+      const notice = { ...endangered("edge-1"), name };
+      expect(limit.admit(notice, ms)).toEqual([notice]);
+    }
+  }
+  expect(limit.flush()).toEqual([]);
 });
 
 test("a trouble that comes and goes is one: its ends are held back as it is, and both are summed up", () => {

@@ -19,6 +19,9 @@ interface Kind {
 /** What ends a trouble is limited as the trouble is: or else the log would be full of ends alone. */
 const RECOVERIES: ReadonlySet<string> = new Set(["capture_recovered", "caught_up"]);
 
+/** Promised by name, each time. They are rare: between two of the same replica it was out of danger, or had a place again. */
+const ALWAYS: ReadonlySet<string> = new Set(["replica_endangered", "replica_lost"]);
+
 /**
  * Trouble that repeats does not flood the log: of warnings and errors with the same name, code and id, the first is told at
  * once; then once in a window the newest one, with the number of those in between. Pure but for its memory: the clock comes
@@ -36,7 +39,7 @@ export class RepeatLimit {
   /** @returns what is to be logged now: summaries that are due, then the notice itself unless it repeats */
   admit(notice: Notice, nowMs: number): readonly Notice[] {
     const isTrouble = notice.level === "warn" || notice.level === "error";
-    if (!isTrouble && !RECOVERIES.has(notice.name)) return [notice];
+    if ((!isTrouble && !RECOVERIES.has(notice.name)) || ALWAYS.has(notice.name)) return [notice];
     const told = [...this.due(nowMs)];
     const key = JSON.stringify([notice.name, notice.fields["code"], notice.fields["id"]]);
     const kind = this.kinds.get(key);
