@@ -100,6 +100,36 @@ describe("a replica", () => {
     expect(seconds(3_601_000)).toBe(0);
   });
 
+  test("that was stopped for an hour does not take the answer that lay about for one of now", () => {
+    freshness.applied(5, PRIMARY_MS);
+    heard(1000, 5);
+    freshness.asked(1000, POLL_MS);
+    // Given at 2000, with a commit of then; read an hour later. The primary cannot be reached any more.
+    heard(3_601_000, 6, { primaryTimeMs: PRIMARY_MS + 2000 });
+    freshness.applied(6, PRIMARY_MS + 1900);
+    freshness.asked(3_601_000, 0);
+    expect(freshness.lag(3_601_000)).toEqual({ seconds: 3599, freshAsOfMs: PRIMARY_MS + 2000 });
+    freshness.failed();
+    expect(freshness.lag(3_602_000)).toEqual({ seconds: 3600, freshAsOfMs: PRIMARY_MS + 2000 });
+    heard(3_603_000, 6);
+    expect(freshness.lag(3_603_000)).toEqual({ seconds: 0, freshAsOfMs: PRIMARY_MS + 3_603_000 });
+  });
+
+  test("takes a late answer for given when it was asked for at the earliest, whatever clock or cache says", () => {
+    freshness.applied(5, PRIMARY_MS);
+    heard(1000, 5);
+    for (const primaryTimeMs of [null, PRIMARY_MS - 3_600_000]) {
+      freshness.asked(2000, POLL_MS);
+      heard(62_000, 5, { primaryTimeMs });
+      expect(seconds(62_000)).toBe(60);
+      heard(1000, 5);
+    }
+    // One that took a while to come about is of now.
+    freshness.asked(2000, POLL_MS);
+    heard(62_000, 5);
+    expect(seconds(62_000)).toBe(0);
+  });
+
   test("of a primary whose clock is set back or forward shows other moments, and the same age", () => {
     freshness.applied(5, PRIMARY_MS);
     heard(1000, 5);

@@ -39,7 +39,8 @@ export interface Lag {
  * shifts the moments that are shown, and never makes an age negative, nor larger than the time since it last had all.
  *
  * The primary's clock now is what it said, and the time since its answer *arrived*: too small by the way back, which
- * nobody knows. So an age is never shown too large by that, and too small by the way back at most.
+ * nobody knows. So an age is never shown too large by that, and too small by the way back at most. Of an answer that took
+ * longer than it was asked to, the way back is made out by the primary's clock.
  *
  * While a request is held by the primary, there is nothing newer: the replica is fresh now. When it is held for longer
  * than was asked for, or fails, nothing of that is known any more, and the age counts from the last answer; likewise
@@ -62,26 +63,33 @@ export class Freshness {
   isSourceFresh = false;
   /** Until then the primary is taken to be in touch; undefined: it is not. */
   private overrunMs: number | undefined;
+  /** The request that is not answered yet: when it went out, and by when an answer is on time. */
+  private open: { readonly askedMs: number; readonly dueMs: number } | undefined;
 
   /** A request goes out, to be held for so long. Without an answer shortly before, it is no sign of the primary. */
   asked(atMs: number, waitMs: number): void {
-    if (this.isInTouch(atMs)) this.overrunMs = atMs + waitMs + POLL_GRACE_MS;
+    const dueMs = atMs + waitMs + POLL_GRACE_MS;
+    if (this.isInTouch(atMs)) this.overrunMs = dueMs;
+    this.open = { askedMs: atMs, dueMs };
   }
 
   /** The request has ended without an answer. */
   failed(): void {
     this.overrunMs = undefined;
+    this.open = undefined;
   }
 
   heard({ atMs, headTxid, primaryTimeMs, ageMs }: Heard): void {
+    const madeMs = this.madeMs(atMs, primaryTimeMs);
+    this.open = undefined;
     // The next request goes out when this answer is dealt with.
-    this.overrunMs = atMs + POLL_GRACE_MS;
-    if (primaryTimeMs !== null) this.anchor = { primaryMs: primaryTimeMs, atMs };
+    this.overrunMs = madeMs + POLL_GRACE_MS;
+    if (primaryTimeMs !== null) this.anchor = { primaryMs: primaryTimeMs, atMs: madeMs };
     this.isSourceFresh = ageMs === 0;
     if (ageMs === null) return;
     // The same head again is the truth of a later moment.
     while (this.pending.length > 0 && this.pending.at(-1)!.txid >= headTxid) this.pending.pop();
-    this.pending.push({ txid: headTxid, truthMs: atMs - ageMs });
+    this.pending.push({ txid: headTxid, truthMs: madeMs - ageMs });
     if (this.pending.length > MAX_PENDING) this.thin();
     this.settle();
   }
@@ -127,6 +135,18 @@ export class Freshness {
   /** The source has answered, and owes no other answer for too long. */
   isInTouch(nowMs: number): boolean {
     return this.overrunMs !== undefined && nowMs <= this.overrunMs;
+  }
+
+  /**
+   * When an answer was given. One that is late may have lain about: the process was stopped, or its body was long on the
+   * way. The primary's clock tells, as far as it was known before; but it was given after it was asked for.
+   */
+  private madeMs(atMs: number, primaryTimeMs: number | null): number {
+    const { open, anchor } = this;
+    if (open === undefined || atMs <= open.dueMs) return atMs;
+    if (anchor === undefined || primaryTimeMs === null) return open.askedMs;
+    const byClockMs = anchor.atMs + primaryTimeMs - anchor.primaryMs;
+    return Math.min(atMs, Math.max(open.askedMs, byClockMs));
   }
 
   private ageMs(nowMs: number, primaryNowMs: number | null): number | null {
