@@ -51,9 +51,9 @@ Nothing that was acknowledged is lost either way: what was left undone is made u
 Nodes tell on stderr what happens. \`--log-format text\` writes sentences, with what to do below what is wrong. \`json\` writes
 one object a line: \`level\`, \`time\` (Unix ms), \`name\` (stable: match on this), \`fields\` (raw numbers, units in the names),
 \`msg\` (the sentence); neither process id nor host, which whatever collects the lines knows. Trouble that repeats, or comes
-and goes, within a minute is summed up with its number (\`repeats\`); that a replica will be lost, and is, is told each time. No line holds a value of the database, the content of a
-page, a credential or a token. With \`--json\`, programs find the same as events on stdout; in the library, as the event
-\`notice\`.
+and goes, within a minute is summed up with its number (\`repeats\`); that a replica will be lost, and is, is told each time.
+No line holds a value of the database, the content of a page, a credential or a token. With \`--json\`, programs find the same
+as events on stdout; in the library, as the event \`notice\`.
 `;
 
 /** The page, as it has to stand in docs/configuration.md. */
