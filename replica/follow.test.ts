@@ -196,7 +196,8 @@ describe("a replica", () => {
     await replica.ready;
     read("CREATE TABLE mine(x)");
     primary.insert(1);
-    await replica.sync();
+    // Not sync(): the server of the primary may not have heard of it yet.
+    await replica.waitFor(primary.txid);
     expect(replica.messages.join("\n")).toMatch(/foreign_write/);
     expectIdentical();
   });
