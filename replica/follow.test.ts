@@ -196,8 +196,7 @@ describe("a replica", () => {
     await replica.ready;
     read("CREATE TABLE mine(x)");
     primary.insert(1);
-    // Not sync(): the server of the primary may not have heard of it yet.
-    await replica.waitFor(primary.txid);
+    await replica.sync();
     expect(replica.messages.join("\n")).toMatch(/foreign_write/);
     expectIdentical();
   });

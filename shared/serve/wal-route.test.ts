@@ -51,6 +51,26 @@ describe("GET /wal", () => {
     expect(answer.headers["content-encoding"]).toBeUndefined();
   });
 
+  test("knows of what the engine has said by then, also where the request is read first", async () => {
+    await using node = await ServingNode.start();
+    node.commit(1);
+    await whenReady(node.url);
+    const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
+    const answered = (): Promise<string> =>
+      new Promise((resolve) => socket.once("data", (data) => resolve(String(data))));
+    const ask = (): boolean =>
+      socket.write("GET /wal?segment=1&offset=0&max_bytes=1 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+    const first = answered();
+    ask();
+    expect(await first).toMatch(/wal-head-txid: 1\r/);
+    // Both lie ready when the server, which is in this thread, comes to look.
+    const second = answered();
+    ask();
+    node.commit(1);
+    expect(await second).toMatch(/wal-head-txid: 2\r/);
+    socket.destroy();
+  });
+
   test("max_bytes cuts anywhere; the pieces make the whole, over all segments", async () => {
     await using node = await fourSegments();
     const pieces = new Map<number, Buffer[]>();

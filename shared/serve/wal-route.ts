@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { setImmediate } from "node:timers/promises";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { TailraceError } from "../errors.ts";
 import { compareCursors } from "../format/cursor.ts";
@@ -82,6 +83,8 @@ async function findChunk(
   answered: (sent?: ChunkPlace["next"]) => void;
 }> {
   const cursor = { segment: query.segment, offset: query.offset };
+  // Sockets and the engine's port are read in any order within one turn. What was acknowledged before this was asked is in it.
+  await setImmediate();
   let head = state.head();
   let headMs = clock();
   refuseOtherHistory(head, asker, query.applied_txid);
