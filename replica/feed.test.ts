@@ -161,6 +161,19 @@ describe("a replica that feeds another", () => {
     await expect.poll(() => notices, { timeout: 10_000 }).toContain("replica_back");
   });
 
+  test("brings itself up to date where it is itself that holds the log past the limit", async () => {
+    await startMiddle({ keepLogBytes: 0, maxLogBytes: 2 << 20 });
+    for (let commit = 0; commit < 6; commit++) primary.insert(250, 4000);
+    await caughtUp();
+    expect(middle.status().log!.sizeBytes).toBeGreaterThan(5 << 20);
+    // Commits go on, and its SQLite WAL is small: nothing else makes a checkpoint due.
+    const size = (): number => {
+      primary.insert(1);
+      return middle.status().log!.sizeBytes;
+    };
+    await expect.poll(size, { timeout: 10_000, interval: 200 }).toBeLessThanOrEqual(2 << 20);
+  });
+
   test("follows on when its log cannot be cut; that is shown until it can", async () => {
     await startMiddle();
     const notices: string[] = [];

@@ -61,6 +61,7 @@ export class Feed {
   private bytes = new RateMeter();
   private commits = new RateMeter();
   private held: readonly number[] = [];
+  private isCheckpointing = false;
   private readonly upkeep: UpkeepTroubles;
 
   /** @throws storage_failed, unknown_version */
@@ -130,9 +131,24 @@ export class Feed {
     const state = this.retention();
     if (state === undefined) return;
     const decision = decideRetention(state);
+    if (decision.heldPastLimitBy === "recovery") void this.bringUpToDate();
     if (!this.tracker.settle(decision, this.extent())) return;
     local.dropLogBefore(decision.firstToKeep);
     this.catalogue.update(local.logStart ?? head.start, head.end);
+  }
+
+  /** What this replica itself would need the log for after a crash: a checkpoint makes it less, as far as readers permit. */
+  private async bringUpToDate(): Promise<void> {
+    if (this.isCheckpointing) return;
+    this.isCheckpointing = true;
+    try {
+      await this.options.local.checkpoint();
+      this.upkeep.passed("checkpoint");
+    } catch (error) {
+      this.upkeep.failed("checkpoint", error);
+    } finally {
+      this.isCheckpointing = false;
+    }
   }
 
   status(): FeedStatus {
