@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config";
-import { testsThatLackOutsiders } from "./test/harness/outsiders.ts";
+import { pathToPython, testsThatLackOutsiders } from "./test/harness/outsiders.ts";
 
 const TESTS = "{src,primary,replica,shared,test}/**/*.test.ts";
 
@@ -17,7 +17,11 @@ const config: ViteUserConfig = defineConfig({
     include: [TESTS],
     exclude: [...configDefaults.exclude, ...lacking.keys()],
     // Tests start this checkout's programs a few hundred times: compiled once, they start in half the time.
-    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url)) },
+    env: {
+      NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url)),
+      PATH: pathToPython(process.env["PATH"] ?? ""),
+    },
+    setupFiles: [fileURLToPath(new URL("test/harness/folders-in-memory.ts", import.meta.url))],
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

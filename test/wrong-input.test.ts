@@ -16,7 +16,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 const cli = join(import.meta.dirname, "../src/cli.ts");
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "tailrace-wrong-")));
-const environment = { PATH: process.env["PATH"], NO_COLOR: "1" };
+const environment = {
+  PATH: process.env["PATH"],
+  NO_COLOR: "1",
+  NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+};
 const web = createServer((_, response) => response.end("<h1>Not what you think</h1>"));
 let primaryUrl = "";
 let webUrl = "";

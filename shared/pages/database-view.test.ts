@@ -35,7 +35,9 @@ afterEach(async () => {
 
 /** Runs Python in its own process, as any application would. `db` is a connection in WAL mode, in autocommit. */
 function python(script: string, ...args: string[]): string {
-  return execFileSync("python3", ["-c", `${PRELUDE}${script}`, file, ...args], { encoding: "utf8" });
+  return execFileSync("python3", ["-I", "-S", "-c", `${PRELUDE}${script}`, file, ...args], {
+    encoding: "utf8",
+  });
 }
 
 const PRELUDE = `

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 
 /** Programs that Tailrace's tests prove it against, and that are not on every machine. */
 const OUTSIDERS = ["python3", "sqlite3", "cmp", "prlimit", "promtool", "systemd-analyze"] as const;
@@ -22,6 +22,17 @@ export function testsThatLackOutsiders(
     if (needed.length > 0) lacking.set(file, needed);
   }
   return lacking;
+}
+
+/**
+ * The search path on which python3 is the program itself. What a manager of versions puts in its place is a shell script
+ * that looks for the program, for longer than most of ours run, and tests start a few hundred of them.
+ */
+export function pathToPython(path: string): string {
+  const { stdout } = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" });
+  const folder = stdout ? dirname(stdout.trim()) : "";
+  const found = path.split(delimiter).find((each) => existsSync(join(each, "python3")));
+  return isAbsolute(folder) && folder !== found ? `${folder}${delimiter}${path}` : path;
 }
 
 function isInstalled(program: string): boolean {
