@@ -287,8 +287,9 @@ describe("whatever the log, its replicas, its snapshots and the limits are", () 
           })),
         });
         const first = state.segments[0]!.segment;
-        // But for those who had lost their place, and come back into the log.
-        if (state.replicas.every(({ received }) => received.segment >= first))
+        // But for those who had lost their place, and come back into the log, or got on just before they would have.
+        const hasAll = state.replicas.every(({ received }) => received.segment >= first);
+        if (hasAll && before.lost.length === 0)
           expect(later.firstToKeep).toBeGreaterThanOrEqual(before.firstToKeep);
         const left = state.segments.filter(({ segment }) => segment >= before.firstToKeep);
         expect(decideRetention({ ...state, segments: left }).firstToKeep).toBe(before.firstToKeep);
