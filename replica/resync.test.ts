@@ -119,7 +119,10 @@ describe("a resync", () => {
     other.exec("ROLLBACK");
     other.close();
     await replica.sync();
-    expect(replica.status()).toMatchObject({ position: { txid: primary.txid }, lag: { transactions: 0 } });
+    // How far behind it is, it knows with the primary's next answer.
+    await expect
+      .poll(() => replica.status(), { timeout: 10_000 })
+      .toMatchObject({ position: { txid: primary.txid }, lag: { transactions: 0 } });
     await edge.expectIdentical();
   });
 

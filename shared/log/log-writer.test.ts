@@ -384,34 +384,38 @@ describe("removal", () => {
 });
 
 describe("at open everything is proved", () => {
-  test("every single-bit flip of the newest segment is damage with its place, or concerns the last record and cuts it", () => {
-    const { end, records } = writeLog();
-    const path = segmentPath(folder, 1);
-    const whole = readFileSync(path);
-    const last = records[2]!;
-    // Every bit of every header and page number, and one bit of each page byte.
-    for (let byte = 0; byte < end; byte++) {
-      const flipped = Buffer.from(whole);
-      flipped[byte]! ^= 1 << (byte % 8);
-      writeFileSync(path, flipped);
-      if (byte >= last) {
-        const { log, cut } = open();
-        expect(cut).toEqual({ segment: 1, offset: last, bytes: end - last });
-        expect(log.headTxid).toBe(2);
-        log.close();
-        continue;
+  test(
+    "every single-bit flip of the newest segment is damage with its place, or concerns the last record and cuts it",
+    { timeout: 120_000 },
+    () => {
+      const { end, records } = writeLog();
+      const path = segmentPath(folder, 1);
+      const whole = readFileSync(path);
+      const last = records[2]!;
+      // Every bit of every header and page number, and one bit of each page byte.
+      for (let byte = 0; byte < end; byte++) {
+        const flipped = Buffer.from(whole);
+        flipped[byte]! ^= 1 << (byte % 8);
+        writeFileSync(path, flipped);
+        if (byte >= last) {
+          const { log, cut } = open();
+          expect(cut).toEqual({ segment: 1, offset: last, bytes: end - last });
+          expect(log.headTxid).toBe(2);
+          log.close();
+          continue;
+        }
+        const error = expectError(() => open());
+        const place = byte < 80 ? 0 : byte < records[1]! ? 80 : undefined;
+        expect(["damaged", "unknown_version"]).toContain(error.code);
+        if (!(error instanceof DamagedLogError)) continue;
+        expect(error.at.segment).toBe(1);
+        if (place !== undefined) expect(error.at.offset).toBe(place);
+        expect(error.at.offset).toBeLessThanOrEqual(byte);
+        expect(error.message).toContain(`segment 1 is damaged at offset ${error.at.offset}`);
+        expect(readFileSync(path).equals(flipped)).toBe(true);
       }
-      const error = expectError(() => open());
-      const place = byte < 80 ? 0 : byte < records[1]! ? 80 : undefined;
-      expect(["damaged", "unknown_version"]).toContain(error.code);
-      if (!(error instanceof DamagedLogError)) continue;
-      expect(error.at.segment).toBe(1);
-      if (place !== undefined) expect(error.at.offset).toBe(place);
-      expect(error.at.offset).toBeLessThanOrEqual(byte);
-      expect(error.message).toContain(`segment 1 is damaged at offset ${error.at.offset}`);
-      expect(readFileSync(path).equals(flipped)).toBe(true);
-    }
-  });
+    },
+  );
 
   test("every bit of a header counts, one by one", () => {
     const { records } = writeLog();

@@ -270,7 +270,7 @@ describe("GET /snapshot/latest", () => {
   });
 
   test("a socket on which nothing moves is closed, and its download ends", async () => {
-    await using node = await ServingNode.start({ limits: { idleSocketMs: 100 } });
+    await using node = await ServingNode.start({ limits: { idleSocketMs: 500 } });
     node.commit(1);
     await whenReady(node.url);
     const info = node.makeSnapshot(1, 60_000);
