@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config";
+import { LongestFirst } from "./test/harness/longest-first.ts";
 import { pathToPython, testsThatLackOutsiders } from "./test/harness/outsiders.ts";
 
 const TESTS = "{src,primary,replica,shared,test}/**/*.test.ts";
@@ -14,6 +15,7 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     // Most of the time is spent waiting for processes that tests start, so more files than cores run at once.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     include: [TESTS],
     exclude: [...configDefaults.exclude, ...lacking.keys()],
     // Tests start this checkout's programs a few hundred times: compiled once, they start in half the time.

@@ -13,13 +13,14 @@ const DAY_MS = 24 * HOUR_MS;
 /** The last moment that a Date can be. */
 const MAX_DATE_MS = 8.64e15;
 
-/** Made once: it is a thousand times the price of using it. */
-const NUMBERS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
+/** Made once, as it is a thousand times the price of using it; and late, as most threads never use it. */
+let numbers: Intl.NumberFormat | undefined;
 
 /** `12,345` */
 export function count(value: number): string {
   if (Math.abs(value) >= 1e15) return String(value);
-  return NUMBERS.format(value);
+  numbers ??= new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
+  return numbers.format(value);
 }
 
 /** `1 page`, `1,204 pages` */
