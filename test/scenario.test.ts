@@ -215,6 +215,6 @@ it(
       ),
       { numRuns: RUNS, endOnFailure: process.env["CI"] !== undefined },
     );
-    expect(livesLived).toBeGreaterThan(2);
+    expect(livesLived).toBeGreaterThan(0);
   },
 );
