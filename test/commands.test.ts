@@ -158,7 +158,8 @@ describe("a primary and a replica from the command line", () => {
 
     const replica = await serving(...words);
     await replica.waitFor(/unreachable/);
-    expect((await fetch(`${replica.url}/readyz`)).status).toBe(200);
+    const ready = async (): Promise<number> => (await fetch(`${replica.url}/readyz`)).status;
+    await expect.poll(ready, { timeout: 10_000 }).toBe(200);
     const { code, stdout } = await tailrace("status", replica.url);
     expect(stdout).toMatch(/^replica \w+, \S+, ready\n/);
     expect(stdout).toMatch(/^error +the source .*cannot be reached/m);
