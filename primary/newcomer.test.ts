@@ -31,7 +31,7 @@ async function arrive(url: string): Promise<{ readonly imageBytes: number; reado
 
 test("whenever a newcomer arrives, the log that it fetches is no longer than the snapshot, or short", async () => {
   // By its own policy the primary would not renew a snapshot.
-  const database = new CapturedDatabase({ segmentSizeBytes: 4 * MIB, snapshotAfterBytes: 1 << 40 });
+  const database = new CapturedDatabase({ segmentSizeBytes: 4 * MIB, snapshotAfterBytes: 2 ** 40 });
   database.python(SETUP);
   await database.start();
   const url = await serving(database);
@@ -59,4 +59,19 @@ test("whenever a newcomer arrives, the log that it fetches is no longer than the
   expect((await database.status()).snapshots.at(-1)).toMatchObject({
     generation: snapshots.at(-1)!.generation,
   });
+});
+
+test("also one that arrives while a snapshot is being taken of a state that many commits have left behind", async () => {
+  const database = new CapturedDatabase({ segmentSizeBytes: 4 * MIB, snapshotAfterBytes: MIB });
+  database.python(SETUP);
+  await database.start();
+  const url = await serving(database);
+  await arrive(url);
+  for (let round = 1; round <= 3; round++) {
+    // The first of them make the primary renew its snapshot, unasked.
+    database.python(overwrite(17, 1));
+    await database.capture.durable();
+    const { imageBytes, logBytes } = await arrive(url);
+    expect(logBytes).toBeLessThanOrEqual(Math.max(imageBytes, 16 * MIB));
+  }
 });

@@ -90,6 +90,8 @@ export class Snapshots {
    * @throws as {@link take}
    */
   async latest(): Promise<SnapshotInfo> {
+    // One that is under way may show a state of long before this call.
+    await this.running?.catch(() => {});
     const newest = this.ofThisLog().at(-1);
     if (newest === undefined) return await this.take();
     const logBytesAfter = this.options.logBytesAfter(newest.cursor);

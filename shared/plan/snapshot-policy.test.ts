@@ -37,7 +37,7 @@ test("a snapshot is due when it is old, but only if something was committed sinc
 });
 
 test("a snapshot is due when the old one alone holds the log past its limit, however large the database is", () => {
-  const databaseBytes = 1 << 40;
+  const databaseBytes = 2 ** 40;
   expect(snapshotDue({ ...NEED, databaseBytes, isHoldingLog: true })).toBe("limit");
   expect(snapshotDue({ ...NEED, databaseBytes, isHoldingLog: true, headTxid: 100 })).toBeUndefined();
   expect(snapshotDue({ ...NEED, databaseBytes, isHoldingLog: true, newest: undefined })).toBe("limit");
@@ -56,7 +56,7 @@ test("a newcomer gets a new one where it would fetch more log than a database, a
   expect(isOutgrown({ logBytesAfter: 100 * MIB, snapshotBytes: 100 * MIB })).toBe(false);
   expect(isOutgrown({ logBytesAfter: 100 * MIB + 1, snapshotBytes: 100 * MIB })).toBe(true);
   // The log after it is gone.
-  expect(isOutgrown({ logBytesAfter: null, snapshotBytes: 1 << 40 })).toBe(true);
+  expect(isOutgrown({ logBytesAfter: null, snapshotBytes: 2 ** 40 })).toBe(true);
 });
 
 test("as many generations stay as are to be kept, those that are downloaded, and the newest of all", () => {
