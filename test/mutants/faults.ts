@@ -1,0 +1,386 @@
+/** A deliberate fault in the product: one exact piece of code, replaced by another. */
+export interface Fault {
+  readonly name: string;
+  /** What goes wrong, in the words of who would make the mistake. */
+  readonly mistake: string;
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly from: string;
+  readonly to: string;
+  /** Test files that are to notice. */
+  readonly tests: readonly string[];
+}
+
+/** Every one of them breaks a promise of INVARIANTS.md, and each has to be caught: by the simulation, by the tests, or both. */
+export const FAULTS: readonly Fault[] = [
+  {
+    name: "index-header-first",
+    mistake: "publishes the commit before its entries are in the wal-index",
+    file: "shared/sqlite/wal-appender.ts",
+    from: `    this.entries.flush();
+    failpoint("append.index-written");
+    this.index.writeHeader(intended);`,
+    to: `    this.index.writeHeader(intended);
+    failpoint("append.index-written");
+    this.entries.flush();`,
+    tests: ["shared/sqlite/wal-appender-crash.test.ts", "shared/sqlite/wal-appender.test.ts"],
+  },
+  {
+    name: "header-copies-apart",
+    mistake: "writes the two copies of the wal-index header one after the other",
+    file: "shared/sqlite/wal-index-file.ts",
+    from: `writeFully(this.descriptor, Buffer.concat([copy, copy]), 0);`,
+    to: `writeFully(this.descriptor, copy, 0);
+    writeFully(this.descriptor, copy, copy.length);`,
+    tests: ["shared/sqlite/wal-index-file.test.ts", "shared/sqlite/wal-appender-crash.test.ts"],
+  },
+  {
+    name: "frames-after-index",
+    mistake: "writes the frames when readers may already look for them",
+    file: "shared/sqlite/wal-appender.ts",
+    from: `    this.frames.flush();
+    failpoint("append.frames-written");
+    if (isDurable) this.frames.sync();
+    failpoint("append.synced");
+    this.entries.flush();
+    failpoint("append.index-written");
+    this.index.writeHeader(intended);
+    failpoint("append.published");`,
+    to: `    failpoint("append.frames-written");
+    failpoint("append.synced");
+    this.entries.flush();
+    failpoint("append.index-written");
+    this.index.writeHeader(intended);
+    failpoint("append.published");
+    this.frames.flush();
+    if (isDurable) this.frames.sync();`,
+    tests: ["shared/sqlite/wal-appender-crash.test.ts"],
+  },
+  {
+    name: "intent-too-late",
+    mistake: "writes down what is about to be applied after it can be seen",
+    file: "replica/applier.ts",
+    from: `        this.save({ ...this.present, intent: batch.to, intended: markOf(intended), isStamped: false }, false);
+        failpoint("apply.intent-written");`,
+    to: `        failpoint("apply.intent-written");
+        this.present = { ...this.present, intent: batch.to, intended: markOf(intended), isStamped: false };`,
+    tests: ["replica/crash.test.ts"],
+  },
+  {
+    name: "aborted-commit-left",
+    mistake: "leaves the frames of an aborted commit where recovery finds them",
+    file: "shared/sqlite/frame-writer.ts",
+    from: `    if (this.writtenFrame === this.committedFrame) return;
+    this.writtenFrame = this.committedFrame;
+    writeFully(`,
+    to: `    if (this.writtenFrame >= this.committedFrame) return;
+    this.writtenFrame = this.committedFrame;
+    writeFully(`,
+    tests: ["shared/sqlite/wal-appender.test.ts", "shared/sqlite/wal-appender-crash.test.ts"],
+  },
+  {
+    name: "continuity-unchecked",
+    mistake: "applies a batch that does not begin where the replica is",
+    file: "replica/applier.ts",
+    from: `if (applied.txid !== batch.from.txid || applied.checksum !== batch.from.checksum) {`,
+    to: `if (applied.txid > batch.to.txid) {`,
+    tests: ["replica/follow.test.ts", "replica/adversity.test.ts"],
+  },
+  {
+    name: "result-unchecked",
+    mistake: "publishes a batch whatever checksum it ends with",
+    file: "replica/applier.ts",
+    from: `    if (checksum !== batch.to.checksum)
+      throw diverged`,
+    to: `    if (checksum !== batch.to.checksum && written.length === 0)
+      throw diverged`,
+    tests: ["replica/hostile.test.ts", "replica/follow.test.ts"],
+  },
+  {
+    name: "first-image-wins",
+    mistake: "keeps the first image of a page in a merged batch, not the last",
+    file: "replica/batch.ts",
+    from: `this.open.forEach((page, index) => this.pages.set(page, this.wholeBytes + index * this.pageSizeBytes));`,
+    to: `this.open.forEach((page, index) => {
+        if (!this.pages.has(page)) this.pages.set(page, this.wholeBytes + index * this.pageSizeBytes);
+      });`,
+    tests: ["replica/follow.test.ts", "replica/variants.test.ts"],
+  },
+  {
+    name: "shrinking-forgotten",
+    mistake: "forgets the pages that a shrinking database loses",
+    file: "shared/pages/page-table.ts",
+    from: `      this.xor ^= this.xorOfEntries(pageCount + 1, this.touched);
+      this.dropEntries(pageCount + 1);`,
+    to: `      this.dropEntries(pageCount + 1);`,
+    tests: ["shared/pages/page-table.test.ts", "primary/capture.test.ts"],
+  },
+  {
+    name: "record-unverified",
+    mistake: "does not verify the checksum of a record's pages",
+    file: "shared/format/record.ts",
+    from: `if (bytes.readUInt32LE(88) !== crc32(bytes.subarray(FRAGMENT_HEADER_BYTES, header.lengthBytes))) {`,
+    to: `if (bytes.readUInt32LE(88) === 0 && header.txid < 0) {`,
+    tests: ["shared/format/record.test.ts", "replica/hostile.test.ts"],
+  },
+  {
+    name: "chunk-unverified",
+    mistake: "does not verify the checksum of a chunk before it is kept",
+    file: "replica/receiver.ts",
+    from: `    if (found !== expected)
+      throw violation(`,
+    to: `    if (found !== expected && bytes.length === 0)
+      throw violation(`,
+    tests: ["replica/receiver.test.ts", "replica/hostile.test.ts"],
+  },
+  {
+    name: "frame-chain-unverified",
+    mistake: "believes frames of the SQLite WAL without their checksum chain",
+    file: "primary/wal-tail.ts",
+    from: `if (!verifyFrame(buffer, words, offset, pageSizeBytes, header.salts, this.checksum)) {`,
+    to: `if (!verifyFrame(buffer, words, offset, pageSizeBytes, header.salts, this.checksum) && budget < 0) {`,
+    tests: ["primary/wal-tail.test.ts"],
+  },
+  {
+    name: "image-unverified",
+    mistake: "takes over a snapshot without comparing its checksum",
+    file: "replica/bootstrap.ts",
+    from: `if (table.checksum === head.state.checksum && this.writtenBytes === imageBytes(head)) return;`,
+    to: `if (this.writtenBytes === imageBytes(head)) return;`,
+    tests: ["replica/hostile.test.ts"],
+  },
+  {
+    name: "resync-misses-last-page",
+    mistake: "does not compare the database's last page in a resync",
+    file: "replica/wanted-pages.ts",
+    from: `if (page === lock || table.get(page) === hash) continue;`,
+    to: `if (page === lock || page === this.head.state.pageCount || table.get(page) === hash) continue;`,
+    tests: ["replica/resync.test.ts"],
+  },
+  {
+    name: "resync-past-foreign-commits",
+    mistake: "lands a resync over what somebody has written meanwhile",
+    file: "replica/resync.ts",
+    from: `if (!isUndisturbed(found, seen)) {`,
+    to: `if (found.pageSizeBytes !== head.pageSizeBytes && seen.frame > 0) {`,
+    tests: ["replica/resync.test.ts"],
+  },
+  {
+    name: "copy-not-synced",
+    mistake: "asks for more of the log before what came is on disk",
+    file: "shared/log/log-copy.ts",
+    from: `      for (const descriptor of [...this.unsynced, this.descriptor]) fdatasyncSync(descriptor);
+      if (this.unsynced.length > 0) syncFolder(this.folder);`,
+    to: `      if (this.unsynced.length > 0) syncFolder(this.folder);`,
+    tests: ["shared/log/log-copy.test.ts", "replica/power-loss.test.ts", "test/power-loss.test.ts"],
+  },
+  {
+    name: "power-loss-unnoticed",
+    mistake: "takes a machine that went down for a process that died",
+    file: "replica/recovery.ts",
+    from: `if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: false, isPowerLoss: true };`,
+    to: `if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: true, isPowerLoss: false };`,
+    tests: ["replica/power-loss.test.ts", "test/power-loss.test.ts"],
+  },
+  {
+    name: "commit-not-synced",
+    mistake: "acknowledges commits that no fsync has put on disk",
+    file: "shared/log/log-writer.ts",
+    from: `      this.storage.dataSync(this.descriptor);
+    } catch (cause) {`,
+    to: `    } catch (cause) {`,
+    tests: ["shared/log/log-writer.test.ts"],
+  },
+  {
+    name: "failed-sync-retried",
+    mistake: "tries an fsync again that has failed, and believes the second",
+    file: "shared/log/log-writer.ts",
+    from: `throw this.break("cannot be made durable", cause);`,
+    to: `throw this.failure("cannot be made durable", cause, true);`,
+    tests: ["shared/log/log-writer.test.ts"],
+  },
+  {
+    name: "segment-sealed-unsynced",
+    mistake: "begins a segment before the one before it is on disk",
+    file: "shared/log/log-writer.ts",
+    from: `    if (this.options.durability === "group") this.sync();
+    failpoint("log.segment-sealed");`,
+    to: `    failpoint("log.segment-sealed");`,
+    tests: ["shared/log/log-writer.test.ts"],
+  },
+  {
+    name: "torn-tail-kept",
+    mistake: "goes on writing behind a torn record",
+    file: "shared/log/log-writer.ts",
+    from: `    if (tornBytes > 0) log.truncate(end.offset);
+    log.flush();`,
+    to: `    if (tornBytes < 0) log.truncate(end.offset);
+    log.writeOffset += tornBytes;
+    log.flush();`,
+    tests: ["shared/log/log-writer.test.ts", "primary/capture-crash.test.ts"],
+  },
+  {
+    name: "half-record-kept",
+    mistake: "leaves the fragments of a transaction that was given up in the log",
+    file: "shared/log/log-writer.ts",
+    from: `    this.chain.abandonRecord();
+    this.truncate(this.recordEnd.offset);
+  }
+
+  /** Puts every whole record`,
+    to: `    this.chain.abandonRecord();
+  }
+
+  /** Puts every whole record`,
+    tests: ["shared/log/log-writer.test.ts", "primary/full-disk.test.ts"],
+  },
+  {
+    name: "unsynced-shown",
+    mistake: "shows replicas what a loss of power could still take",
+    file: "primary/capture-loop.ts",
+    from: `      end: log.durableEnd,`,
+    to: `      end: log.end,`,
+    tests: ["primary/capture.test.ts", "test/crash-primary.test.ts", "test/crash-random.test.ts"],
+  },
+  {
+    name: "durable-too-early",
+    mistake: "answers for durability what was asked during the capture",
+    file: "primary/capture-loop.ts",
+    from: `    this.answerDurable(waiters);
+    metrics.caughtUpMs = clock();`,
+    to: `    this.answerDurable(this.durableWaiters.length);
+    metrics.caughtUpMs = clock();`,
+    tests: ["primary/capture.test.ts", "primary/engine-calls.test.ts"],
+  },
+  {
+    name: "durable-before-end",
+    mistake: "answers for durability before all that is committed is captured",
+    file: "primary/capture-loop.ts",
+    from: `    if (progress !== "end") {
+      await setImmediate();
+      return undefined;
+    }
+    this.answerDurable(waiters);`,
+    to: `    this.answerDurable(waiters);
+    if (progress !== "end") {
+      await setImmediate();
+      return undefined;
+    }`,
+    tests: ["primary/newcomer.test.ts", "primary/capture.test.ts"],
+  },
+  {
+    name: "pin-gap",
+    mistake: "lets go of the old pin before it has the new one",
+    file: "primary/pin.ts",
+    from: `    this.begin(next);
+    const { header, backfill } = this.index.read();`,
+    to: `    if (this.held !== undefined) this.connections[this.held].exec("COMMIT");
+    this.held = undefined;
+    this.begin(next);
+    const { header, backfill } = this.index.read();`,
+    tests: ["primary/pin.test.ts", "primary/checkpoint-cycle.test.ts"],
+  },
+  {
+    name: "restart-always-believed",
+    mistake: "takes every restarted WAL for the next one, whatever pin was held",
+    file: "shared/plan/wal-continuity.ts",
+    from: `return mayRestart ? "restarted" : "missed";`,
+    to: `return mayRestart || true ? "restarted" : "missed";`,
+    tests: ["shared/plan/wal-continuity.test.ts", "primary/capture.test.ts"],
+  },
+  {
+    name: "clean-close-believed",
+    mistake: "believes the note of a clean close without looking at the file",
+    file: "primary/clean-close.ts",
+    from: `    data.databaseChecksum === hex64(log.headChecksum) &&
+    data.file === stampOf(databaseFile)`,
+    to: `    data.databaseChecksum === hex64(log.headChecksum) &&
+    stampOf(databaseFile) !== ""`,
+    tests: ["primary/clean-close.test.ts", "primary/capture.test.ts"],
+  },
+  {
+    name: "retention-off-by-one",
+    mistake: "drops the segment in which the newest snapshot's log begins",
+    file: "shared/plan/retention.ts",
+    from: `    if (segment >= hard || (isWanted && leftBytes <= maxBytes)) return segment;`,
+    to: `    if (segment > hard || (isWanted && segment !== hard && leftBytes <= maxBytes)) return segment;`,
+    tests: ["shared/plan/retention.test.ts"],
+  },
+  {
+    name: "replicas-not-held",
+    mistake: "drops the log that a tracked replica still needs",
+    file: "shared/plan/retention.ts",
+    from: `const earliest = [...snapshots.map(({ cursor }) => cursor), ...held.map(({ received }) => received)]`,
+    to: `const earliest = [...snapshots.map(({ cursor }) => cursor), ...held.slice(held.length).map(({ received }) => received)]`,
+    tests: ["shared/plan/retention.test.ts", "primary/retention-story.test.ts"],
+  },
+  {
+    name: "tracking-unsaved",
+    mistake: "drops segments before what is known of replicas is on disk",
+    file: "shared/tracking/replica-tracker.ts",
+    from: `const stands = this.mayGiveUp(decision.lost, nowMs) && (!isCut || this.isSaved());`,
+    to: `const stands = this.mayGiveUp(decision.lost, nowMs);`,
+    tests: [
+      "shared/tracking/replica-tracker.test.ts",
+      "primary/retention-crash.test.ts",
+      "primary/retention-story.test.ts",
+    ],
+  },
+  {
+    name: "loss-unannounced",
+    mistake: "gives replicas up without a word before",
+    file: "shared/tracking/replica-tracker.ts",
+    from: `const stands = this.mayGiveUp(decision.lost, nowMs) && (!isCut || this.isSaved());`,
+    to: `const stands = !isCut || this.isSaved();`,
+    tests: ["shared/tracking/replica-tracker.test.ts", "primary/retention-story.test.ts"],
+  },
+  {
+    name: "snapshot-before-sync",
+    mistake: "serves a snapshot of a state that the log could lose again",
+    file: "primary/snapshots.ts",
+    from: `      capture.sync();
+      const { log, table, meta } = capture;`,
+    to: `      const { log, table, meta } = capture;`,
+    tests: ["primary/engine-calls.test.ts"],
+  },
+  {
+    name: "older-epoch-followed",
+    mistake: "follows a primary that another one has replaced",
+    file: "replica/receiver.ts",
+    from: `  if (epoch < known.epoch) {`,
+    to: `  if (epoch < 0) {`,
+    tests: ["replica/receiver.test.ts", "replica/hostile.test.ts", "replica/replica-identity.test.ts"],
+  },
+  {
+    name: "other-history-followed",
+    mistake: "goes on with the log of another history",
+    file: "replica/receiver.ts",
+    from: `  if (logId !== known.logId) {`,
+    to: `  if (logId.length !== known.logId.length) {`,
+    tests: ["replica/receiver.test.ts", "replica/follow.test.ts"],
+  },
+  {
+    name: "foreign-write-unnoticed",
+    mistake: "overwrites what another process has written to the replica",
+    file: "replica/left-mark.ts",
+    from: `return found.change === left.change && (found.mxFrame === 0 || isSameWal(found, left));`,
+    to: `return found.change >= left.change || isSameWal(found, left);`,
+    tests: ["replica/follow.test.ts"],
+  },
+  {
+    name: "told-before-applied",
+    mistake: "tells who waits for a transaction one too early",
+    file: "replica/waiting.ts",
+    from: `if (txid >= waiter.txid) waiter.resolve();`,
+    to: `if (txid + 1 >= waiter.txid) waiter.resolve();`,
+    tests: ["replica/follow.test.ts", "src/library.test.ts"],
+  },
+  {
+    name: "position-one-slot",
+    mistake: "overwrites the only good copy of the position",
+    file: "replica/position-file.ts",
+    from: `(sequence % 2) * POSITION_SLOT_BYTES`,
+    to: `0 * sequence * POSITION_SLOT_BYTES`,
+    tests: ["replica/crash.test.ts", "shared/format/position.test.ts"],
+  },
+];
