@@ -3,7 +3,7 @@ import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config
 import { LongestFirst } from "./test/harness/longest-first.ts";
 import { pathToPython, testsThatLackOutsiders } from "./test/harness/outsiders.ts";
 
-const TESTS = "{src,primary,replica,shared,test}/**/*.test.ts";
+const TESTS = "{src,primary,replica,shared,test,bench}/**/*.test.ts";
 
 const lacking = testsThatLackOutsiders(TESTS);
 for (const [file, programs] of lacking)

@@ -15,6 +15,7 @@ const load: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> =
   commit: () => import("./commit.ts"),
   fanout: () => import("./fanout.ts"),
   idle: () => import("./idle.ts"),
+  guard: () => import("./guard.ts"),
 };
 
 const names = process.argv.slice(2);

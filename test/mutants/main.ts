@@ -93,13 +93,25 @@ async function runTests(files: readonly string[]): Promise<Finding> {
   if (!values.by.includes("tests")) return UNASKED;
   const { status, output } = await run(["npx", "vitest", "run", "--reporter=json", ...files], TESTS_LIMIT_MS);
   if (status === 0) return { isCaught: false, how: "" };
-  const failed = [...output.matchAll(/"status":"failed","title":"((?:[^"\\]|\\.)*)"/g)].map(
-    ([, title]) => title!,
-  );
-  return {
-    isCaught: true,
-    how: failed.length === 0 ? "they hang" : `${failed.length}, e.g. “${failed[0]!}”`,
-  };
+  const [first, ...others] = failedTests(output);
+  if (first === undefined)
+    return { isCaught: true, how: status === null ? "they hang" : "they do not even run" };
+  return { isCaught: true, how: `“${first}”${others.length === 0 ? "" : ` and ${others.length} more`}` };
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly status: string; readonly title: string }[];
+  }[];
+}
+
+function failedTests(output: string): string[] {
+  const report = /^\{"numTotalTestSuites".*$/m.exec(output)?.[0];
+  if (report === undefined) return [];
+  return (JSON.parse(report) as Report).testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === "failed")
+    .map(({ title }) => title);
 }
 
 /** In a process group of its own: where it takes too long, all that it has started ends with it. */
