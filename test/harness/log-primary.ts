@@ -32,7 +32,8 @@ export class LogPrimary {
   private readonly pageSizeBytes: number;
   private readonly table: PageTable;
   private log!: LogWriter;
-  private logId = "";
+  /** Of the present history. */
+  logId = "";
   private epoch = 1;
   private store: SnapshotStore;
   private snapshotTaken: Promise<SnapshotInfo> | undefined;
@@ -65,6 +66,10 @@ export class LogPrimary {
 
   get checksum(): string {
     return hex64(this.table.checksum);
+  }
+
+  get pageCount(): number {
+    return this.table.pageCount;
   }
 
   get cursor(): { readonly segment: number; readonly offset: number } {
