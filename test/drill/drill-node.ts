@@ -1,0 +1,74 @@
+import { ServingProcess } from "../harness/node-process.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+/** A real Tailrace node that is killed, frozen and started again; what it has said in all its lives is kept. */
+export class DrillNode {
+  readonly name: string;
+  readonly file: string;
+  readonly dataDir: string;
+  private readonly argv: () => readonly string[];
+  private readonly onUp: (port: number) => void;
+  private readonly pastLives: string[] = [];
+  private life: ServingProcess | undefined;
+  kills = 0;
+
+  constructor(
+    name: string,
+    paths: { readonly file: string; readonly dataDir: string },
+    argv: () => readonly string[],
+    onUp: (port: number) => void = () => {},
+  ) {
+    this.name = name;
+    this.file = paths.file;
+    this.dataDir = paths.dataDir;
+    this.argv = argv;
+    this.onUp = onUp;
+  }
+
+  get process(): ServingProcess {
+    if (this.life === undefined) throw new Error(`${this.name} was never started`);
+    return this.life;
+  }
+
+  get isRunning(): boolean {
+    return this.life?.isRunning === true;
+  }
+
+  /** All that it has said, in all its lives. */
+  get text(): string {
+    return [...this.pastLives, this.life?.text ?? ""].join("\n");
+  }
+
+  /** How often it fetched a snapshot or compared all pages. */
+  get resyncs(): number {
+    return this.text.match(/"name":"(resync|bootstrap)_done"/g)?.length ?? 0;
+  }
+
+  /** Starts it, without waiting until it is there. */
+  launch(env: Environment = {}): void {
+    if (this.isRunning) throw new Error(`${this.name} runs already`);
+    if (this.life !== undefined) this.pastLives.push(this.life.text);
+    this.life = ServingProcess.launch(this.argv(), { env });
+  }
+
+  async start(env: Environment = {}): Promise<void> {
+    this.launch(env);
+    await this.process.ready();
+    this.onUp(Number(this.process.port));
+  }
+
+  /** Starts it if it has ended. */
+  async revive(): Promise<void> {
+    if (!this.isRunning) await this.start();
+  }
+
+  async kill(): Promise<void> {
+    if (this.isRunning) this.kills += 1;
+    await this.process.kill();
+  }
+
+  async stop(): Promise<void> {
+    await this.process.stop();
+  }
+}
