@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Cleanup } from "./harness/cleanup.ts";
+import { takeDescriptors } from "./harness/descriptors.ts";
+import { makeReadOnly as readOnly } from "./harness/read-only.ts";
 import { SmallDisk } from "./harness/small-disk.ts";
 import { ServingProcess, until } from "./harness/node-process.ts";
 import { assertSameBytes } from "./harness/shell.ts";
@@ -23,34 +23,10 @@ async function node(...argv: readonly string[]): Promise<ServingProcess> {
   return cleanup.owns(await ServingProcess.start(argv));
 }
 
-/** What is open stays open; nothing can be opened for writing below the folder, or made in it. */
 function makeReadOnly(folder: string): () => void {
-  execFileSync("mount", ["--bind", folder, folder]);
-  execFileSync("mount", ["-o", "remount,bind,ro", folder]);
-  let isDone = false;
-  const back = (): void => {
-    if (!isDone) execFileSync("umount", ["-l", folder]);
-    isDone = true;
-  };
+  const back = readOnly(folder);
   undo.push(back);
   return back;
-}
-
-/** Leaves a running process no descriptor but those that it has; undone by the call that it returns. */
-function takeDescriptors(of: ServingProcess): () => void {
-  const used = readdirSync(`/proc/${of.pid}/fd`).map(Number);
-  const set = (limit: string): void =>
-    void execFileSync("prlimit", ["--pid", String(of.pid), `--nofile=${limit}:`]);
-  const [before] = execFileSync(
-    "prlimit",
-    ["--pid", String(of.pid), "--nofile", "--noheadings", "-o", "SOFT"],
-    {
-      encoding: "utf8",
-    },
-  ).split("\n");
-  // The lowest that is free is the next one to be given out.
-  set(String(Math.min(...[...Array(Math.max(...used) + 2).keys()].filter((fd) => !used.includes(fd)))));
-  return () => set(before!.trim());
 }
 
 /** Over a connection that is kept, for where there can be no other. */
@@ -88,7 +64,7 @@ describe("no descriptors left", () => {
     await goesTo(edge, 20);
     const kept = oneConnection();
     expect((await takeSnapshot(primary, kept)).status).toBe(201);
-    const giveBack = takeDescriptors(primary);
+    const giveBack = takeDescriptors(primary.pid);
     const { status, text } = await takeSnapshot(primary, kept);
     expect([status >= 500, text]).toEqual([true, expect.stringContaining('"code":"storage_failed"')]);
     expect(commits(file, 100)).toBeLessThan(5000);
@@ -114,7 +90,7 @@ describe("no descriptors left", () => {
     const replica = await node("replica", primary.url, edge);
     commits(file, 20);
     await goesTo(edge, 20);
-    const giveBack = takeDescriptors(replica);
+    const giveBack = takeDescriptors(replica.pid);
     // More than it keeps in its SQLite WAL: its checkpoints come into it as well.
     commits(file, 100, 200_000);
     giveBack();
