@@ -8,6 +8,8 @@ import { MAX_BATCH_IMAGE_BYTES, decideMerge } from "../shared/plan/merge.ts";
 import type { Cursor, PageNumber, Txid } from "../shared/units.ts";
 
 const FIRST_ARENA_BYTES = 1 << 20;
+/** A database cannot grow by pages that are not there, but for so much: SQLite takes more for damage, and so do we. */
+const MAX_HOLE_BYTES = 64 * 1024;
 
 /** Whole records that become one commit. */
 export interface Batch {
@@ -44,6 +46,8 @@ export class BatchReader {
   /** Bytes of the arena that belong to whole records, and to those and the record being read. */
   private wholeBytes = 0;
   private usedBytes = 0;
+  /** Page images in the record being read so far. */
+  private recordPages = 0;
   /** Pages of the record being read, in order, from `wholeBytes` on. */
   private open: PageNumber[] = [];
   private isStreaming = false;
@@ -105,9 +109,10 @@ export class BatchReader {
         : decideMerge({ records: this.records, imageBytes: this.wholeBytes }, bytes);
       if (decision === "close") break;
       this.held = undefined;
-      const wrong = this.chain.refuses(fragment);
+      const wrong = this.chain.refuses(fragment) ?? this.refusesGrowth(placed);
       if (wrong !== undefined) throw brokenChain(placed.start, wrong);
       this.chain.take(fragment);
+      this.recordPages += fragment.pageCount;
       if (decision === "stream") this.isStreaming = true;
       else this.keep(placed);
       if (fragment.databasePageCount > 0) this.complete(placed);
@@ -132,6 +137,16 @@ export class BatchReader {
     this.from = this.to;
   }
 
+  /** What is wrong with the database size that a record ends with; undefined when its pages are there. */
+  private refusesGrowth({ fragment }: PlacedFragment): string | undefined {
+    const { databasePageCount, pageCount, txid } = fragment;
+    // The lock page is in no record.
+    const holes = MAX_HOLE_BYTES / this.pageSizeBytes + 1;
+    const most = this.to.pageCount + this.recordPages + pageCount + holes;
+    if (databasePageCount <= most) return undefined;
+    return `transaction ${txid} makes a database of ${databasePageCount} pages of ${this.to.pageCount}, without their content`;
+  }
+
   private keep({ fragment }: PlacedFragment): void {
     const { images, pageNumbers } = fragment;
     const needed = this.usedBytes + images.length;
@@ -153,6 +168,7 @@ export class BatchReader {
       this.usedBytes = this.wholeBytes;
     }
     this.open = [];
+    this.recordPages = 0;
     this.records += 1;
     this.commitTimeMs = fragment.commitTimeMs;
     this.epoch = fragment.epoch;

@@ -16,12 +16,13 @@ import {
 import path from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { TailraceError } from "../shared/errors.ts";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { hashPage } from "../shared/format/page-hash.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { syncFolder, writeFileAtomically } from "../shared/storage/atomic-file.ts";
+import type { DiskRoom } from "../shared/storage/disk-room.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage, systemCode } from "../shared/storage/storage-error.ts";
 import { hex64, lockPage } from "../shared/units.ts";
@@ -34,11 +35,13 @@ import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
 const BLOCK_BYTES = 1 << 20;
 /** Written bytes are handed to the disk at this pace, beside the download, so that no long fsync stands at its end. */
 const SYNC_EVERY_BYTES = 64 << 20;
+const PAGE_TABLE_BYTES_A_PAGE = 8;
 const datasync = promisify(fdatasync);
 
 export interface BootstrapOptions {
   readonly client: SnapshotClient;
   readonly files: ReplicaFiles;
+  readonly room: DiskRoom;
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -53,6 +56,7 @@ export interface BootstrapOptions {
 export async function downloadSnapshot({
   client,
   files,
+  room,
   onProgress,
   signal,
 }: BootstrapOptions): Promise<SnapshotHead> {
@@ -71,10 +75,13 @@ export async function downloadSnapshot({
       await client.read(range, {
         start: (found, offset) => {
           assertUsable(found);
-          if (offset === 0) {
-            part.restart(found);
-            writeInfo(files, found);
-          }
+          if (offset === 0) part.restart(found);
+          const { pageCount } = found.state;
+          room.take(
+            imageBytes(found) - offset + pageCount * PAGE_TABLE_BYTES_A_PAGE,
+            "the primary's snapshot",
+          );
+          if (offset === 0) writeInfo(files, found);
           head = found;
           return true;
         },
@@ -90,7 +97,9 @@ export async function downloadSnapshot({
     failpoint("bootstrap.verified");
     return head;
   } catch (error) {
-    part.keep();
+    // What is here belongs to no snapshot that there is.
+    if (asTailraceError(error).code === "offset_out_of_range") part.restart();
+    else part.keep();
     throw error;
   } finally {
     part.close();

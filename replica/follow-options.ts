@@ -41,6 +41,8 @@ export interface FollowOptions extends FeedLimits {
    */
   readonly durability: "commit" | "group" | "os";
   readonly onForeignWrite: "stop" | "resync";
+  /** What comes from the primary is not written into the last so many bytes of the disk. 64 MiB. */
+  readonly keepFreeBytes?: number;
   /** 32 hex digits. The system's own where it is left out; another one stands for a machine that went down. */
   readonly bootId?: string;
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import path from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
@@ -12,6 +13,7 @@ import { answerCalls, emit } from "../shared/rpc.ts";
 import type { ReplicaEngineStatus } from "../shared/status.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
+import { DiskRoom, KEEP_FREE_BYTES } from "../shared/storage/disk-room.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
 import { verificationError, verificationNotice } from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
@@ -69,6 +71,11 @@ async function start(options: FollowOptions): Promise<void> {
       isDurable: options.durability !== "os",
       seen: identity.seen,
       bootId: options.bootId ?? currentBootId(),
+      room: new DiskRoom({
+        folders: [dataDir, path.dirname(file)],
+        keepFreeBytes: options.keepFreeBytes ?? KEEP_FREE_BYTES,
+        nowMs: () => performance.now(),
+      }),
       nowMs: () => performance.now(),
       metrics,
       report: (text) => say(message(text)),

@@ -1,5 +1,6 @@
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
+import { compareCursors } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
@@ -9,6 +10,7 @@ import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../
 import { Freshness } from "../shared/plan/freshness.ts";
 import { recentError } from "../shared/recent-errors.ts";
 import type { NodeHead } from "../shared/serve/engine.ts";
+import { NoRoomError } from "../shared/storage/disk-room.ts";
 import type { Txid } from "../shared/units.ts";
 import { ApplyLoop } from "./apply-loop.ts";
 import { followerStatus } from "./follower-status.ts";
@@ -23,6 +25,8 @@ import { Waiting } from "./waiting.ts";
 
 /** Received and not applied: beyond it the primary is not asked for more. */
 export const MAX_BACKLOG_BYTES: number = 256 << 20;
+/** An answer with nothing that comes at once, though it was to wait for something: no more than five of them a second. */
+const EMPTY_ANSWER_MS = 200;
 /** Between two looks at the file's place and at the WAL while nothing comes. */
 const TEND_EVERY_MS = 1000;
 /** How long the primary may hold a request while something waits to be applied: with the next one it hears how far that is. */
@@ -256,7 +260,8 @@ export class Follower {
     this.throwInterruption();
     const position = local.position!;
     const waitMs = this.waitMs(position.applied.txid);
-    this.freshness.asked(monotonicMs(), waitMs);
+    const askedMs = monotonicMs();
+    this.freshness.asked(askedMs, waitMs);
     const chunk = await receiver.fetch({
       cursor: local.received!,
       logId: position.logId,
@@ -281,11 +286,18 @@ export class Follower {
     events.settled(local.position!);
     const isCaughtUp = chunk.isEof && applied.txid >= chunk.head.txid;
     if (isCaughtUp) this.troubles.overcome(applied.txid);
+    const leadsOn = compareCursors(chunk.next, chunk.from) !== 0;
+    if (waitMs > 0 && !leadsOn) await this.rest(EMPTY_ANSWER_MS - (monotonicMs() - askedMs), signal);
     return {
       type: "received",
       isEof: chunk.isEof,
       isProgress: isCaughtUp || applied.txid > this.troubles.txid,
     };
+  }
+
+  private async rest(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms > 0) await this.options.sleep(ms, signal);
+    this.throwInterruption();
   }
 
   /** How long the primary may wait for news: not at all where even its present end is news, or that it answers. */
@@ -382,6 +394,7 @@ export class Follower {
     const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
     this.troubles.failed(error, remedy, local.position?.applied.txid ?? -1);
     if (remedy === "bootstrap") await this.applying.rest().then(() => local.letGo());
+    if (error instanceof NoRoomError && this.applying.stopping === undefined) await local.dropUnapplied();
     if (remedy === "stop") {
       this.waiting.end(stopped(error));
       events.failed(error);

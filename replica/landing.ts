@@ -1,5 +1,6 @@
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
+import { pauseMs } from "../shared/plan/backoff.ts";
 import { followerNotices } from "./follower-notices.ts";
 import type { LastResync } from "./follower-status.ts";
 import type { LocalReplica } from "./local-replica.ts";
@@ -15,7 +16,14 @@ export interface LandingOptions {
   readonly metrics: ReplicaEngineMetrics;
   /** Unix ms. */
   readonly wallMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly random: () => number;
+  /** Resolves early when the signal says so; never rejects. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
+
+/** A resync that comes so soon after another one, or sooner, comes after a pause: each reads the whole database. */
+const SOON_MS = 60_000;
 
 /** The ways onto solid ground, a bootstrap and a resync, and what is known of those that were gone. */
 export class Landing {
@@ -27,6 +35,9 @@ export class Landing {
   private readonly options: LandingOptions;
   /** The way that was told of, and has not come to its end yet: not told again at each try. */
   private begun: "bootstrap" | "resync" | undefined;
+  /** Resyncs, each soon after the one before, and when the newest was over. */
+  private inARow = 0;
+  private landedMs = -Infinity;
 
   constructor(options: LandingOptions) {
     this.options = options;
@@ -50,7 +61,8 @@ export class Landing {
 
   /** @throws as {@link LocalReplica.resync} */
   async resync(signal: AbortSignal): Promise<void> {
-    const { local, client, receiver, source, tell, wallMs, metrics } = this.options;
+    const { local, client, receiver, source, tell, wallMs, monotonicMs, metrics } = this.options;
+    await this.calm(signal);
     const fromTxid = local.position?.applied.txid ?? null;
     if (this.begun !== "resync") tell(followerNotices.resyncStarted(source, fromTxid));
     this.begun = "resync";
@@ -62,9 +74,19 @@ export class Landing {
       .finally(() => (this.progress = null));
     this.begun = undefined;
     this.resyncs += 1;
+    this.landedMs = monotonicMs();
     metrics.resyncPages.inc(pages);
     this.lastResync = { pages, fetchedBytes, timeMs: wallMs() };
     const { txid } = local.position!.applied;
     tell(followerNotices.resyncDone({ pages, fetchedBytes, fromTxid, txid }));
+  }
+  /** A node that says again and again that its log does not lead on is not to keep the disk busy. */
+  private async calm(signal: AbortSignal): Promise<void> {
+    // Tries of one resync have pauses between them already.
+    if (this.begun === "resync") return;
+    const { monotonicMs, random, sleep } = this.options;
+    this.inARow = monotonicMs() - this.landedMs < SOON_MS ? this.inARow + 1 : 0;
+    if (this.inARow > 0) await sleep(pauseMs(this.inARow, random()), signal);
+    signal.throwIfAborted();
   }
 }

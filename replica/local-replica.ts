@@ -14,6 +14,7 @@ import type { Work } from "../shared/plan/follow-state.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
+import type { DiskRoom } from "../shared/storage/disk-room.ts";
 import type { Cursor, PageNumber } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
@@ -42,6 +43,8 @@ export interface LocalReplicaOptions {
   readonly seen: { readonly logId?: string | undefined; readonly epoch?: number | undefined };
   /** Of the machine ({@link ./boot-id.ts!currentBootId}). */
   readonly bootId: string;
+  /** What comes from the primary is written only where it has. */
+  readonly room: DiskRoom;
   /** Monotonic. */
   readonly nowMs: () => number;
   readonly metrics: ReplicaEngineMetrics;
@@ -190,10 +193,10 @@ export class LocalReplica {
     onProgress: (doneBytes: number, totalBytes: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { file, bootId } = this.options;
+    const { file, bootId, room } = this.options;
     const { bootstrapPart } = this.files;
     await this.letGo();
-    const head = await downloadSnapshot({ client, files: this.files, onProgress, signal });
+    const head = await downloadSnapshot({ client, files: this.files, room, onProgress, signal });
     // The log of what was here before must never be met by the new position, whatever happens from here on.
     this.copy?.close();
     this.copy = undefined;
@@ -210,10 +213,10 @@ export class LocalReplica {
   async resync(source: ResyncSource): Promise<ResyncOutcome> {
     await this.fall();
     const { files, positionFile } = this;
-    const { bootId } = this.options;
+    const { bootId, room } = this.options;
     const database = this.openDatabase();
     const replaceLog = (): void => this.replaceCopy();
-    const outcome = await resync({ ...source, database, files, positionFile, replaceLog, bootId });
+    const outcome = await resync({ ...source, database, files, positionFile, replaceLog, bootId, room });
     // What was read page by page a moment ago need not be read again.
     this.wasRunning = true;
     await this.stand();
@@ -262,8 +265,9 @@ export class LocalReplica {
     }
   }
 
-  /** Stores a verified chunk. @throws storage_failed */
+  /** Stores a verified chunk. @throws storage_failed; NoRoomError, and nothing was stored */
   receive(chunk: Chunk): void {
+    this.options.room.take(chunk.bytes.length, "the primary's log");
     this.copy!.append(chunk.from, chunk.bytes, chunk.next);
     failpoint("receive.chunk-written");
   }
@@ -275,6 +279,19 @@ export class LocalReplica {
     const startMs = nowMs();
     this.copy!.sync();
     metrics.fsyncSeconds.observe((nowMs() - startMs) / 1000);
+  }
+
+  /**
+   * Forgets what was received and not applied. What is here of a transaction without its end cannot be applied, and takes
+   * the room that its end would need.
+   */
+  async dropUnapplied(): Promise<void> {
+    await this.fall();
+    const applied = this.position?.applied.cursor;
+    const { copy } = this;
+    if (copy === undefined || applied === undefined) return;
+    const isWithin = compareCursors(copy.start, applied) <= 0 && compareCursors(applied, copy.end) <= 0;
+    if (isWithin) copy.truncate(applied);
   }
 
   /**
@@ -292,6 +309,7 @@ export class LocalReplica {
       const batch = this.pending ?? standing.batches.next();
       this.pending = batch;
       if (batch === undefined) return false;
+      this.options.room.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
       const startMs = nowMs();
       for (const _ of standing.applier.apply(batch)) await turn();
       this.pending = undefined;
@@ -305,6 +323,14 @@ export class LocalReplica {
       throw error;
     }
   }
+
+  /** By which a batch lengthens the SQLite WAL, and later the database. */
+  private writtenBytes({ pages, from, to }: Batch): number {
+    const { pageSizeBytes } = this.standing!.applier.position;
+    const images = pages === undefined ? this.backlogBytes : pages.size * pageSizeBytes;
+    return images + Math.max(0, to.pageCount - from.pageCount) * pageSizeBytes;
+  }
+
   /** What is due while nothing comes. @throws foreign_write, unrelated_database; "gone" is the caller's to act on */
   async tend(): Promise<"here" | "gone"> {
     const place = this.database?.standing() ?? "here";

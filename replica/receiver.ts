@@ -1,5 +1,6 @@
 import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { TailraceError } from "../shared/errors.ts";
+import { SEGMENT_HEADER_BYTES } from "../shared/format/segment.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
 import { HEADER } from "../shared/protocol.ts";
 import { hex64 } from "../shared/units.ts";
@@ -132,7 +133,11 @@ export class Receiver {
       throw violation(`${what}: ${bytes.length} bytes arrive with CRC-32 ${found}, sent as ${expected}`);
     const next = headers.cursor("wal-next-segment", "wal-next-offset");
     const isWithin = next.segment === cursor.segment && next.offset === cursor.offset + bytes.length;
-    const isPast = next.segment === cursor.segment + 1 && next.offset === 0;
+    // No segment ends before its first record.
+    const isPast =
+      next.segment === cursor.segment + 1 &&
+      next.offset === 0 &&
+      cursor.offset + bytes.length > SEGMENT_HEADER_BYTES;
     if (!isWithin && !isPast) {
       throw violation(
         `${what}: ${bytes.length} bytes cannot lead to segment ${next.segment}, offset ${next.offset}`,

@@ -61,6 +61,11 @@ export class ReplicaDatabase {
     return isSameFile(stampOf(this.file), this.opened) ? "here" : "replaced";
   }
 
+  /** Bytes of the database file. */
+  get sizeBytes(): number {
+    return statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
   /** Bytes of the SQLite WAL on disk. */
   walSizeBytes(): number {
     return statSync(`${this.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;

@@ -151,11 +151,17 @@ export class SnapshotClient {
 /** A primary that has no snapshot yet takes one first: a pass over its database. */
 const TAKING_A_SNAPSHOT_MS = 10 * 60_000;
 
+/** A replica's log begins with a hole of so many bytes: no transaction, and so no segment, is as long. */
+const MAX_SEGMENT_BYTES = 2 ** 40;
+
 function parseHead(headers: AnswerHeaders, what: string): SnapshotHead {
   const pageSizeBytes = headers.number("snapshot-page-size");
   const pageCount = headers.number("snapshot-page-count");
   if (!isPageSize(pageSizeBytes) || pageCount > 0xfffffffe)
     throw violation(`${what}: a snapshot of ${pageCount} pages of ${pageSizeBytes} bytes`);
+  const cursor = headers.cursor("wal-segment", "wal-offset");
+  if (cursor.offset > MAX_SEGMENT_BYTES)
+    throw violation(`${what}: the log goes on at offset ${cursor.offset}`);
   return {
     generation: headers.number("snapshot-generation"),
     etag: headers.text("etag"),
@@ -164,7 +170,7 @@ function parseHead(headers: AnswerHeaders, what: string): SnapshotHead {
     pageSizeBytes,
     state: {
       txid: headers.number("snapshot-txid"),
-      cursor: headers.cursor("wal-segment", "wal-offset"),
+      cursor,
       checksum: BigInt(`0x${headers.hex("snapshot-database-checksum", 16)}`),
       pageCount,
     },

@@ -149,6 +149,8 @@ const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Rem
   log_diverged: "resync",
   diverged: "resync",
   damaged: "resync",
+  // Of the log: a later version has written it. Its pages can be compared all the same, and it may pass.
+  unknown_version: "resync",
   // It passes.
   unreachable: "retry",
   timeout: "retry",
@@ -177,7 +179,6 @@ const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Rem
   unrelated_database: "stop",
   driver_conflict: "stop",
   driver_unavailable: "stop",
-  unknown_version: "stop",
   page_size_changed: "stop",
   closed: "stop",
 };

@@ -26,13 +26,14 @@ export class DiskGauge {
     const nowMs = this.clock();
     const { last } = this;
     if (last !== undefined && nowMs >= last.atMs && nowMs - last.atMs < FRESH_MS) return last.space;
-    const space = spaceOf(this.folder);
+    const space = diskSpaceOf(this.folder);
     this.last = { atMs: nowMs, space };
     return space;
   }
 }
 
-function spaceOf(folder: string): DiskSpace | null {
+/** Null where it cannot be told. */
+export function diskSpaceOf(folder: string): DiskSpace | null {
   try {
     const { bavail, blocks, bsize } = statfsSync(folder);
     return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };

@@ -10,6 +10,7 @@ import { HttpTransport, parseNodeUrl } from "../../../replica/transport.ts";
 import { EventLoopDelay } from "../../../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../../../shared/metrics/replica-engine.ts";
 import { driver } from "../../../shared/sqlite/node-sqlite.ts";
+import { DiskRoom } from "../../../shared/storage/disk-room.ts";
 
 /** So much of a pause passes for real: what is to be seen is that there is one. */
 const REAL_PAUSE_MS = 1;
@@ -22,12 +23,11 @@ export class FollowedReplica {
   /** What has ended it. */
   stoppedBy: string | undefined;
   private readonly follower: Follower;
-  private readonly local: LocalReplica;
   private readonly transport: HttpTransport;
   private readonly eventLoop: EventLoopDelay;
   private pausedMs = 0;
 
-  constructor(file: string, url: string) {
+  constructor(file: string, url: string, keepFreeBytes: number) {
     this.file = file;
     const dataDir = `${file}-tailrace`;
     mkdirSync(dataDir, { recursive: true });
@@ -41,12 +41,12 @@ export class FollowedReplica {
       isDurable: false,
       seen: {},
       bootId: currentBootId(),
+      room: new DiskRoom({ folders: [dataDir], keepFreeBytes, nowMs: monotonicMs }),
       nowMs: monotonicMs,
       metrics,
       report: () => {},
       onApplied: (position) => this.follower.applied(position),
     });
-    this.local = local;
     this.transport = new HttpTransport(parseNodeUrl(url));
     this.follower = new Follower({
       local,

@@ -18,9 +18,7 @@ export interface Forgery extends Partial<Omit<FragmentHeader, "lengthBytes" | "p
 export function forge(primary: LogPrimary, { pages = [], ...claims }: Forgery): Buffer {
   const pageSizeBytes = claims.pageSizeBytes ?? 4096;
   const bytes = Buffer.alloc(fragmentLength(pages.length, pageSizeBytes));
-  pages.forEach(({ image }, index) =>
-    image.copy(bytes, imagesOffset(pages.length) + index * pageSizeBytes),
-  );
+  pages.forEach(({ image }, index) => image.copy(bytes, imagesOffset(pages.length) + index * pageSizeBytes));
   const before = BigInt(`0x${primary.checksum}`);
   sealFragment(
     bytes,

@@ -19,6 +19,8 @@ const FREE_REQUESTS = 30;
 /** Requests of one try: a resync asks for a snapshot, its checksums, pages and the log. */
 const REQUESTS_A_TRY = 12;
 const RECOVERY_MS = 10_000;
+/** Nothing passes for the same database with other pages: a human is to look at that, and then starts it again. */
+const FOR_A_HUMAN = "page_size_changed";
 /** Far more than what is true takes. */
 const MAX_DISK_BYTES = 192 << 20;
 const KNOWN_FILES =
@@ -67,7 +69,7 @@ export class HostileStory {
     this.node.lie(answering);
     const replica = (this.replica ??= this.newReplica());
     replica.resetPauses();
-    const problem = (await this.lied(replica)) ?? (await this.recovered(replica));
+    const problem = (await this.lied(replica)) ?? (await this.recovered(await this.helped(replica)));
     const { requests } = this.node;
     // What one lie has left behind is not to be blamed on the next.
     if (problem !== undefined) await this.dropReplica();
@@ -98,8 +100,17 @@ export class HostileStory {
     const { pauses, stoppedBy } = replica;
     if (requests > FREE_REQUESTS + pauses * REQUESTS_A_TRY)
       return `${requests} requests with ${pauses} pauses`;
-    if (stoppedBy !== undefined) return `it stopped for good: ${stoppedBy}`;
+    if (stoppedBy !== undefined && stoppedBy !== FOR_A_HUMAN) return `it stopped for good: ${stoppedBy}`;
     return this.fileProblem() ?? this.readProblem(replica);
+  }
+
+  /** Starts it again where that is what it asks for. */
+  private async helped(replica: FollowedReplica): Promise<FollowedReplica> {
+    if (replica.stoppedBy === undefined) return replica;
+    this.node.tellTheTruth();
+    await replica.close();
+    this.replica = this.newReplica();
+    return this.replica;
   }
 
   /** @returns what goes wrong although it is told the truth */
@@ -165,6 +176,6 @@ export class HostileStory {
   }
 
   private newReplica(): FollowedReplica {
-    return new FollowedReplica(join(this.replicaFolder, "edge.db"), this.node.url);
+    return new FollowedReplica(join(this.replicaFolder, "edge.db"), this.node.url, 0);
   }
 }

@@ -45,6 +45,7 @@ function soundHeaders({ primary }: Asked, bytes: Uint8Array, next: Cursor): Reco
 }
 
 function send(asked: Asked, bytes: Buffer, lies: Record<string, string> = {}, isSealed = false): void {
+  if (bytes.length > 0) asked.fed();
   const { segment, offset } = askedCursor(asked);
   const next = isSealed ? { segment: segment + 1, offset: 0 } : { segment, offset: offset + bytes.length };
   asked.response.writeHead(200, { ...soundHeaders(asked, bytes, next), ...lies }).end(bytes);
@@ -175,9 +176,7 @@ export const logLies: Readonly<Record<string, Lie>> = {
       send(asked, bytes);
     }),
   "noise with a right checksum": (chance) =>
-    aboutLog((asked) =>
-      send(asked, Buffer.from(Array.from({ length: 5000 }, () => chance.integer(0, 255)))),
-    ),
+    aboutLog((asked) => send(asked, Buffer.from(Array.from({ length: 5000 }, () => chance.integer(0, 255))))),
   "a bomb of gzip": () =>
     aboutLog((asked) => send(asked, gzipSync(Buffer.alloc(32 << 20)), { "content-encoding": "gzip" })),
   "a bomb of zstd": () =>

@@ -6,7 +6,7 @@ import type { LogPrimary } from "../../harness/log-primary.ts";
 /** What the honest node would have answered. */
 export interface Honest {
   readonly status: number;
-  readonly headers: Record<string, string | number | readonly string[]>;
+  readonly headers: Record<string, string>;
   readonly body: Buffer;
 }
 
@@ -19,6 +19,8 @@ export interface Asked {
   readonly query: URLSearchParams;
   readonly primary: LogPrimary;
   readonly honest: () => Promise<Honest>;
+  /** It is given bytes of a log: a request for more of them is no idle one. */
+  readonly fed: () => void;
 }
 
 /** Answers a request in its own way. @returns false to let the truth pass */
@@ -30,7 +32,7 @@ const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding"];
 /** Stands before an honest primary, and tells the truth until it is told to lie. */
 export class LyingNode {
   url = "";
-  /** Requests since the last {@link lie}. */
+  /** Requests since the last {@link lie}, but for those that were given something. */
   requests = 0;
   private readonly primary: LogPrimary;
   private readonly server: Server;
@@ -73,7 +75,10 @@ export class LyingNode {
     const honest = (): Promise<Honest> => this.ask(request, url, this.answering === undefined);
     const { pathname: path, searchParams: query } = url;
     const { primary } = this;
-    if ((await this.answering?.({ request, response, path, query, primary, honest })) === true) return;
+    const fed = (): void => {
+      this.requests -= 1;
+    };
+    if ((await this.answering?.({ request, response, path, query, primary, honest, fed })) === true) return;
     const { status, headers, body } = await honest();
     response.writeHead(status, headers).end(request.method === "HEAD" ? undefined : body);
   }

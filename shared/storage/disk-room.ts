@@ -1,0 +1,69 @@
+import { TailraceError } from "../errors.ts";
+import { size } from "../human.ts";
+import { diskSpaceOf } from "./disk-space.ts";
+
+/** Bytes that are kept free unless told otherwise. */
+export const KEEP_FREE_BYTES: number = 64 << 20;
+/** Of a small file system no more than this part is kept free, whatever was asked for. */
+const MOST_KEPT_FREE = 1 / 20;
+/** Others write too: what was found is believed for so long. */
+const FRESH_MS = 1_000;
+
+export interface DiskRoomOptions {
+  /** What is written goes to one of them. */
+  readonly folders: readonly string[];
+  /** Bytes that are left to others; no more than a twentieth of the file system. */
+  readonly keepFreeBytes: number;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+}
+
+/** What somebody else wants written here does not fit. Nothing was written; it passes when there is room again. */
+export class NoRoomError extends TailraceError {
+  constructor(what: string, neededBytes: number, leftBytes: number) {
+    super(
+      "storage_failed",
+      `${what} needs ${size(neededBytes)} on the disk, where ${size(Math.max(0, leftBytes))} may still be written`,
+      { retryable: true, hint: "Make room on the disk, or keep less of it free with --keep-free-bytes." },
+    );
+  }
+}
+
+/**
+ * How much may be written of what comes from another node: the free space of the disk, less what is to stay free. What
+ * is announced is refused before its first byte is written.
+ */
+export class DiskRoom {
+  private readonly options: DiskRoomOptions;
+  private leftBytes = 0;
+  private lookedMs = -Infinity;
+
+  constructor(options: DiskRoomOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Before so much is written.
+   *
+   * @param what is to be written, for the message
+   * @throws NoRoomError (storage_failed)
+   */
+  take(bytes: number, what: string): void {
+    const nowMs = this.options.nowMs();
+    if (bytes > this.leftBytes || nowMs - this.lookedMs > FRESH_MS) this.look(nowMs);
+    if (bytes > this.leftBytes) throw new NoRoomError(what, bytes, this.leftBytes);
+    this.leftBytes -= bytes;
+  }
+
+  private look(nowMs: number): void {
+    const { folders, keepFreeBytes } = this.options;
+    this.lookedMs = nowMs;
+    this.leftBytes = Infinity;
+    for (const folder of folders) {
+      const space = diskSpaceOf(folder);
+      if (space === null) continue;
+      const keptBytes = Math.min(keepFreeBytes, space.sizeBytes * MOST_KEPT_FREE);
+      this.leftBytes = Math.min(this.leftBytes, space.freeBytes - keptBytes);
+    }
+  }
+}
