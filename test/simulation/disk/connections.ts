@@ -1,0 +1,248 @@
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { SimulatedProcess } from "../core/process.ts";
+import type { Disk } from "./disk.ts";
+import type { DiskFile } from "./disk-file.ts";
+import { midway } from "./midway.ts";
+import type { DatabaseBytes } from "./midway.ts";
+import { readWalState } from "./wal-state.ts";
+import type { WalState } from "./wal-state.ts";
+
+/** What SQLite keeps beside a database. */
+const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
+const SET_ASIDE = ".simulated-kill";
+const WAL_HEADER_BYTES = 32;
+
+/** `PRAGMA synchronous`. */
+export const SYNCHRONOUS_OFF = 0;
+export const SYNCHRONOUS_FULL = 2;
+
+/** What stood before a call that may write. */
+export interface Before {
+  readonly state: WalState | undefined;
+  readonly walMark: number;
+}
+
+/** A connection of SQLite's, and the process that holds it. */
+export interface OpenConnection {
+  readonly process: SimulatedProcess;
+  readonly path: string;
+  /** The file that stood at the path when it was opened. */
+  readonly file: DiskFile;
+  readonly database: DatabaseSync;
+  /** `PRAGMA synchronous`, as it was set last. */
+  synchronous: number;
+  /** SQLite syncs the folder along with its first sync of a WAL. */
+  hasSyncedFolder: boolean;
+}
+
+/**
+ * SQLite's connections to the files of one disk. SQLite writes to real files itself; here it is found out what it has
+ * written and what it has synced, and a process that dies takes its connections along without what closing them does.
+ *
+ * What is synced, as SQLite 3.53's pager.c and wal.c have it:
+ *
+ * - a commit with synchronous FULL: the WAL; any but OFF: the header of a WAL that begins anew, before its first frame
+ * - a checkpoint, unless OFF: the WAL before it copies, and the database if it has copied all. Emptying the WAL is not synced
+ * - with the first sync of a WAL by a connection: the folder
+ * - without WAL: the database at each commit, unless OFF
+ */
+export class Connections {
+  private readonly disk: Disk;
+  private open = new Set<OpenConnection>();
+
+  constructor(disk: Disk) {
+    this.disk = disk;
+  }
+
+  /** To be called when SQLite has opened it, which may have created the file. */
+  add(connection: Omit<OpenConnection, "file">, nowMs: number): OpenConnection {
+    this.recordNames(connection.path, nowMs);
+    const file = this.disk.findFile(connection.path)!;
+    const added = { ...connection, file };
+    this.open.add(added);
+    this.mirror(connection.path);
+    return added;
+  }
+
+  /** Closes it, as a process does that goes on. */
+  close(connection: OpenConnection, nowMs: number): void {
+    const before = this.before(connection, nowMs);
+    connection.database.close();
+    this.open.delete(connection);
+    this.recordCommit(connection, before, nowMs);
+  }
+
+  /** To be called before whatever may write, for {@link recordCommit} or {@link recordCheckpoint}. */
+  before(connection: OpenConnection, nowMs: number): Before {
+    this.recordFile(`${connection.path}-wal`, nowMs);
+    return { state: readWalState(connection.path), walMark: this.walOf(connection)?.mark ?? 0 };
+  }
+
+  /** SQLite has created or removed what stands beside the database. */
+  recordNames(path: string, nowMs: number): void {
+    const { disk } = this;
+    for (const name of [path, ...COMPANIONS.map((suffix) => path + suffix)]) {
+      const isThere = fs.existsSync(name);
+      if (isThere === disk.isKnown(name)) continue;
+      if (isThere) disk.created(name, nowMs);
+      else disk.removed(name, nowMs);
+      if (isThere && !name.endsWith("-shm")) disk.findFile(name)!.mirrorFrom(new Uint8Array(0));
+    }
+  }
+
+  /** After a call that has ended a transaction, or none was in: a commit, a change of mode, a last close. */
+  recordCommit(connection: OpenConnection, before: Before, nowMs: number): void {
+    const { path, synchronous, file } = connection;
+    this.recordNames(path, nowMs);
+    if (this.disk.findFile(path) !== file) return;
+    const isSynced = synchronous !== SYNCHRONOUS_OFF;
+    const after = readWalState(path);
+    const wal = this.walOf(connection);
+    const isRestarted = this.recordFile(`${path}-wal`, nowMs, WAL_HEADER_BYTES);
+    if (isRestarted && isSynced) this.syncWal(connection, wal);
+    const hasFrames = this.recordFile(`${path}-wal`, nowMs);
+    const hasPages = this.recordFile(path, nowMs);
+    if ((hasFrames && synchronous >= SYNCHRONOUS_FULL) || (hasPages && isSynced))
+      this.syncWal(connection, wal);
+    if (isSynced && hasEnded(before.state, after, hasPages)) this.syncDatabase(connection);
+  }
+
+  /** After a checkpoint by itself. It may have emptied the WAL. */
+  recordCheckpoint(connection: OpenConnection, before: Before, nowMs: number): void {
+    const { path, synchronous, file } = connection;
+    this.recordNames(path, nowMs);
+    if (this.disk.findFile(path) !== file) return;
+    const isSynced = synchronous !== SYNCHRONOUS_OFF;
+    const after = readWalState(path);
+    this.recordFile(`${path}-wal`, nowMs);
+    const hasPages = this.recordFile(path, nowMs);
+    const isEnd = hasEnded(before.state, after, hasPages);
+    const hasProgressed = hasPages || isEnd || before.state?.copiedFrames !== after?.copiedFrames;
+    if (isSynced && hasProgressed) this.syncWal(connection, this.walOf(connection), before.walMark);
+    if (isSynced && isEnd) this.syncDatabase(connection);
+  }
+
+  /**
+   * The process dies within a call that writes, which leaves a part of it. Where others have the database open, the call
+   * must not have begun a new WAL: what they share would have to be in between, too.
+   *
+   * @param kill ends the process
+   */
+  dieWithin(connection: OpenConnection, work: () => void, kill: () => void, nowMs: number): void {
+    const { path, file } = connection;
+    const before = readAll(path);
+    const { state } = this.before(connection, nowMs);
+    work();
+    const after = readAll(path);
+    const isShared = [...this.open].some(
+      (other) => other.file === file && other.process !== connection.process,
+    );
+    const isWhole = state === undefined || (isShared && readWalState(path)?.salts !== state?.salts);
+    if (isWhole) this.recordCommit(connection, { state, walMark: 0 }, nowMs);
+    this.recordNames(path, nowMs);
+    kill();
+    if (isWhole) return;
+    const left = midway(before, after, this.disk.random);
+    fs.writeFileSync(path, left.database);
+    fs.writeFileSync(`${path}-wal`, left.wal);
+    if (isShared) fs.writeFileSync(`${path}-shm`, before.index);
+    this.recordFile(`${path}-wal`, nowMs);
+    if (this.recordFile(path, nowMs)) this.walOf(connection)?.sync();
+  }
+
+  /** A sync of the WAL has failed: what was not synced will never be. */
+  failSync(connection: OpenConnection): void {
+    this.walOf(connection)?.failSync();
+  }
+
+  /** What was written in a transaction that goes on, or was rolled back. */
+  recordFile(path: string, nowMs: number, limitBytes?: number): boolean {
+    const file = this.disk.findFile(path);
+    if (file === undefined) return false;
+    if (!file.isMirrored) return false;
+    const descriptor = fs.openSync(path, "r");
+    try {
+      const hasChanged = file.record(descriptor, limitBytes);
+      if (hasChanged) this.disk.touched(file, path, nowMs);
+      return hasChanged;
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
+  /** Before the power is lost. */
+  recordAll(): void {
+    for (const { path } of this.open) {
+      this.recordFile(path, 0);
+      this.recordFile(`${path}-wal`, 0);
+    }
+  }
+
+  /**
+   * The process is dead. Its connections end as the kernel ends them: locks are free, files are as they were. Closing
+   * the last connection of a database would copy and remove its WAL, so that is done where it does no harm.
+   */
+  drop(process: SimulatedProcess): void {
+    const dropped = [...this.open].filter((connection) => connection.process === process);
+    for (const connection of dropped) this.open.delete(connection);
+    for (const file of new Set(dropped.map((connection) => connection.file))) {
+      const ofFile = dropped.filter((connection) => connection.file === file);
+      const close = (): void => ofFile.forEach(({ database }) => database.close());
+      if ([...this.open].some((other) => other.file === file)) close();
+      else this.closeUnnoticed(ofFile[0]!.path, close);
+    }
+  }
+
+  private closeUnnoticed(path: string, close: () => void): void {
+    const companions = COMPANIONS.map((suffix) => path + suffix).filter((name) => fs.existsSync(name));
+    const bytes = fs.existsSync(path) ? fs.readFileSync(path) : undefined;
+    for (const name of companions) fs.renameSync(name, name + SET_ASIDE);
+    close();
+    if (bytes !== undefined && !fs.readFileSync(path).equals(bytes)) fs.writeFileSync(path, bytes);
+    for (const name of companions) fs.renameSync(name + SET_ASIDE, name);
+  }
+
+  private walOf({ path }: OpenConnection): DiskFile | undefined {
+    return this.disk.findFile(`${path}-wal`);
+  }
+
+  private syncWal(connection: OpenConnection, wal: DiskFile | undefined, mark?: number): void {
+    wal?.sync(mark);
+    if (!connection.hasSyncedFolder) this.disk.syncFolder(dirname(connection.path));
+    connection.hasSyncedFolder = true;
+  }
+
+  /** Without a WAL the folder goes with it, for the sake of the journal. */
+  private syncDatabase({ file, path }: OpenConnection): void {
+    file.sync();
+    if (readWalState(path) === undefined) this.disk.syncFolder(dirname(path));
+  }
+
+  private mirror(path: string): void {
+    for (const name of [path, `${path}-wal`]) {
+      const file = this.disk.findFile(name);
+      if (file?.isMirrored === false) file.mirrorFrom(fs.readFileSync(name));
+    }
+  }
+}
+
+function readAll(path: string): DatabaseBytes & { readonly index: Buffer } {
+  return { database: readAny(path), wal: readAny(`${path}-wal`), index: readAny(`${path}-shm`) };
+}
+
+/** Nothing, where there is no file. */
+function readAny(path: string): Buffer {
+  return fs.existsSync(path) ? fs.readFileSync(path) : Buffer.alloc(0);
+}
+
+/** Whether the database was synced: after a commit without WAL; when a checkpoint has come to the end of the WAL. */
+function hasEnded(before: WalState | undefined, after: WalState | undefined, hasPages: boolean): boolean {
+  if (after === undefined) return before !== undefined || hasPages;
+  // The change to WAL is a commit without one.
+  if (before === undefined) return hasPages;
+  if (after.copiedFrames < after.frames) return false;
+  const wasCopied = before.copiedFrames >= before.frames;
+  return !wasCopied || before.salts !== after.salts || before.frames !== after.frames;
+}

@@ -1,0 +1,159 @@
+import { readSync } from "node:fs";
+import type { Random } from "../core/random.ts";
+import { Image } from "./image.ts";
+import { SECTOR_BYTES, WriteLog } from "./write-log.ts";
+
+/** Compared at once; only where something differs, sector by sector. */
+const BLOCK_BYTES = 8192;
+
+let scratch = Buffer.alloc(1 << 16);
+
+/** A file of a simulated disk: an inode. */
+export class DiskFile {
+  /** What processes take for its inode number. */
+  readonly inode: number;
+  private readonly log: WriteLog;
+  /** Of the real file that stands for it. */
+  realInode: number;
+  size: number;
+  /** Unix ms, of the machine's clock. */
+  modifiedMs: number;
+  changedMs: number;
+  private durableTimesMs: readonly [modified: number, changed: number];
+  /** What the file was when its changes were last recorded; only of files that SQLite writes. */
+  private mirror: Image | undefined;
+
+  constructor(options: { inode: number; realInode: number; bytes: Uint8Array; nowMs: number }) {
+    this.inode = options.inode;
+    this.realInode = options.realInode;
+    this.size = options.bytes.length;
+    this.modifiedMs = this.changedMs = options.nowMs;
+    this.durableTimesMs = [options.nowMs, options.nowMs];
+    this.log = new WriteLog(options.bytes);
+  }
+
+  get isMirrored(): boolean {
+    return this.mirror !== undefined;
+  }
+
+  /** From now on {@link record} finds what others write. */
+  mirrorFrom(bytes: Uint8Array): void {
+    this.mirror ??= new Image(bytes);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.log.write(offset, bytes);
+    this.mirror?.write(offset, bytes);
+    this.size = Math.max(this.size, offset + bytes.length);
+  }
+
+  truncate(size: number): void {
+    this.log.truncate(size);
+    this.mirror?.truncate(size);
+    this.size = size;
+  }
+
+  touch(nowMs: number): void {
+    this.modifiedMs = this.changedMs = nowMs;
+  }
+
+  /** The end of what was changed up to now, for {@link sync}. */
+  get mark(): number {
+    return this.log.mark;
+  }
+
+  /** Makes durable what was changed before the mark. */
+  sync(mark: number = this.log.mark): void {
+    this.log.sync(mark);
+    this.durableTimesMs = [this.modifiedMs, this.changedMs];
+  }
+
+  /** What was not synced will never be, and nobody notices while the power lasts. */
+  failSync(): void {
+    this.log.failSync();
+  }
+
+  /** What it holds for certain after a loss of power. */
+  durable(): Buffer {
+    return this.log.durable();
+  }
+
+  /** What the file holds after a loss of power; its times may be old ones. Processes see it after {@link restarted}. */
+  losePower(random: Random): Buffer {
+    if (random.chance(0.5)) [this.modifiedMs, this.changedMs] = this.durableTimesMs;
+    return this.log.losePower(random);
+  }
+
+  /** Another real file stands for it, with these bytes, which are durable. */
+  restarted(realInode: number, bytes: Uint8Array): void {
+    this.realInode = realInode;
+    this.size = bytes.length;
+    this.mirror = undefined;
+  }
+
+  /** All of it is durable as it now stands: somebody has written it while nobody looked. */
+  settle(bytes: Uint8Array): void {
+    this.truncate(0);
+    this.write(0, bytes);
+    this.sync();
+  }
+
+  /** Bytes that change on the disk, and in memory, without anybody writing. */
+  flip(offset: number, bytes: Uint8Array): void {
+    this.log.overwrite(offset, bytes);
+    this.mirror?.write(offset, bytes);
+  }
+
+  /**
+   * Records what was written to the real file without the knowledge of the disk: by SQLite.
+   *
+   * @param limitBytes nothing behind it is looked at
+   * @returns whether there was any
+   */
+  record(descriptor: number, limitBytes: number = Number.POSITIVE_INFINITY): boolean {
+    const { mirror } = this;
+    if (mirror === undefined) return false;
+    const real = readWhole(descriptor, limitBytes);
+    let hasChanged = false;
+    if (limitBytes === Number.POSITIVE_INFINITY && real.length < mirror.size) {
+      this.truncate(real.length);
+      hasChanged = true;
+    }
+    for (let start = 0; start < real.length; start += BLOCK_BYTES) {
+      const end = Math.min(start + BLOCK_BYTES, real.length);
+      if (isSame(real, mirror.bytes, start, end)) continue;
+      hasChanged = true;
+      for (const [from, to] of differences(real, mirror.bytes, start, end))
+        this.write(from, real.subarray(from, to));
+    }
+    return hasChanged;
+  }
+}
+
+/** Runs of sectors. */
+function differences(real: Buffer, known: Buffer, start: number, end: number): [number, number][] {
+  const runs: [number, number][] = [];
+  for (let sector = start; sector < end; sector += SECTOR_BYTES) {
+    const stop = Math.min(sector + SECTOR_BYTES, end);
+    if (isSame(real, known, sector, stop)) continue;
+    const last = runs.at(-1);
+    if (last?.[1] === sector) last[1] = stop;
+    else runs.push([sector, stop]);
+  }
+  return runs;
+}
+
+function isSame(a: Buffer, b: Buffer, start: number, end: number): boolean {
+  return end <= b.length && a.compare(b, start, end, start, end) === 0;
+}
+
+/** Into memory that the next call uses again. */
+function readWhole(descriptor: number, limitBytes: number): Buffer {
+  for (let done = 0; ;) {
+    if (done === scratch.length) scratch = Buffer.concat([scratch, Buffer.alloc(scratch.length)]);
+    const wanted = Math.min(scratch.length, limitBytes) - done;
+    const size = wanted === 0 ? 0 : readSync(descriptor, scratch, done, wanted, done);
+    done += size;
+    if (size === 0) return scratch.subarray(0, done);
+  }
+}

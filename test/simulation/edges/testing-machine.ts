@@ -1,0 +1,23 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Machine, SimulatedProcess } from "../core/process.ts";
+import { Random } from "../core/random.ts";
+import { Scheduler } from "../core/scheduler.ts";
+
+/** Where SQLite's syncs cost nothing. */
+const MEMORY = "/dev/shm";
+
+/** A machine with a disk of its own, for as long as `work` runs. */
+export function withMachine<T>(seed: string, work: (machine: Machine) => T): T {
+  const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "tailrace-disk-"));
+  try {
+    return work(new Machine("m", folder, new Scheduler(), new Random(seed)));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export function startProcess(machine: Machine): SimulatedProcess {
+  return new SimulatedProcess(machine, "p");
+}
