@@ -33,7 +33,7 @@ async function run(): Promise<BenchResult> {
     "-I",
     `${primary.url}/snapshot/latest`,
   ]);
-  const compiled = compilePackage(space);
+  const compiled = compilePackage(space.path("package"));
   const seconds: Record<Measured, number[]> = { nginx: [], curl: [], start: [], image: [], source: [] };
   const memoryBytes = { compiled: 0, source: 0 };
   const bootstrap = async (options: StartOptions): Promise<{ start: number; all: number; bytes: number }> => {

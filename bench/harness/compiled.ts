@@ -2,13 +2,11 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Workspace } from "./workspace.ts";
 
 const CHECKOUT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Compiles this checkout as it is packed for users. @returns the command line's module */
-export function compilePackage(space: Workspace): string {
-  const folder = space.path("package");
+/** Compiles this checkout into a new folder, as it is packed for users. @returns the command line's module */
+export function compilePackage(folder: string): string {
   mkdirSync(folder);
   copyFileSync(join(CHECKOUT, "package.json"), join(folder, "package.json"));
   symlinkSync(join(CHECKOUT, "node_modules"), join(folder, "node_modules"));

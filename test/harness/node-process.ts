@@ -13,6 +13,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The command line's module, where it is not this checkout's. */
   readonly cli?: string;
+  /** What runs the program, where it is not this Node. */
+  readonly interpreter?: string;
 }
 
 /** A process of this checkout, its output collected, its waits bounded. */
@@ -23,8 +25,12 @@ export class NodeProcess {
   private hasExited = false;
   private readonly wakers = new Set<() => void>();
 
-  constructor(modulePath: string, argv: readonly string[], { env = {} }: StartOptions = {}) {
-    this.child = spawn(process.execPath, [modulePath, ...argv], {
+  constructor(
+    modulePath: string,
+    argv: readonly string[],
+    { env = {}, interpreter = process.execPath }: StartOptions = {},
+  ) {
+    this.child = spawn(interpreter, [modulePath, ...argv], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });
