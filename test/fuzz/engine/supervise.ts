@@ -1,0 +1,129 @@
+import { spawn } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { MARK_BYTES } from "./run.ts";
+import type { Counts, Found, Run, Told } from "./run.ts";
+import type { Target } from "./target.ts";
+
+const RUNNER = fileURLToPath(new URL("runner.ts", import.meta.url));
+/** Of the whole process: Node itself takes about 100 MiB of it. */
+export const MAX_RESIDENT_BYTES: number = 400 << 20;
+const MAX_HEAP_MIB = 192;
+const LOOK_MS = 100;
+/** Before the first input of a target: compiling, and making its seeds. */
+const OPENING_MS = 30_000;
+/** A machine that has other things to do is no hang. */
+const PATIENCE = 5;
+const MAX_RESTARTS = 20;
+
+export interface Supervised {
+  readonly findings: readonly Found[];
+  readonly counts: readonly Counts[];
+}
+
+export type Wanted = Pick<Run, "seed" | "minutes" | "inputs" | "isShort">;
+
+/** Runs the targets in a process of their own, which is ended when it hangs or grows too large, and begun again after that input. */
+export async function supervise(targets: readonly Target[], wanted: Wanted): Promise<Supervised> {
+  const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tailrace-fuzz-"));
+  try {
+    const findings: Found[] = [];
+    const counts: Counts[] = [];
+    let left = targets;
+    let first = 0;
+    for (let restarts = 0; left.length > 0; restarts++) {
+      const watched = await watch(left, { ...wanted, first }, folder);
+      findings.push(...watched.findings);
+      counts.push(...watched.counts);
+      if (watched.stoppedAt === undefined) break;
+      const { target, index, problem } = watched.stoppedAt;
+      findings.push({ kind: "finding", target, from: `seed ${wanted.seed}, input ${index}`, problem });
+      left = left.slice(left.findIndex(({ name }) => name === target));
+      first = index + 1;
+      // Nothing goes on without its seeds, or with an input of the corpus that hangs.
+      if (index < 0 || restarts === MAX_RESTARTS) {
+        left = left.slice(1);
+        first = 0;
+      }
+    }
+    return { findings, counts };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Watched extends Supervised {
+  readonly stoppedAt:
+    | { readonly target: string; readonly index: number; readonly problem: string }
+    | undefined;
+}
+
+async function watch(targets: readonly Target[], wanted: Partial<Run>, folder: string): Promise<Watched> {
+  const markFile = join(folder, "mark");
+  writeFileSync(markFile, Buffer.alloc(MARK_BYTES));
+  const mark = openSync(markFile, "r");
+  const run = { ...wanted, targets: targets.map(({ name }) => name), folder, markFile };
+  const argv = [`--max-old-space-size=${MAX_HEAP_MIB}`, "--expose-gc", RUNNER, JSON.stringify(run)];
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
+  const findings: Found[] = [];
+  const counts: Counts[] = [];
+  createInterface(child.stdout).on("line", (line) => {
+    const told = JSON.parse(line) as Told;
+    if (told.kind === "finding") findings.push(told);
+    else counts.push(told);
+  });
+  let stderr = "";
+  child.stderr.on("data", (text: Buffer) => (stderr = (stderr + text.toString()).slice(-2_000)));
+  let last = "";
+  let since = performance.now();
+  let problem: string | undefined;
+  const looking = setInterval(() => {
+    const { target, index } = readMark(mark);
+    const at = `${target} ${index}`;
+    if (at !== last) since = performance.now();
+    last = at;
+    const known = targets.find(({ name }) => name === target);
+    const limitMs = index === -1 || known === undefined ? OPENING_MS : known.maxMs * PATIENCE;
+    const residentBytes = residentOf(child.pid!);
+    if (residentBytes > MAX_RESIDENT_BYTES) problem ??= `grew to ${residentBytes >> 20} MiB`;
+    else if (performance.now() - since > limitMs) problem ??= `hangs: not over after ${limitMs} ms`;
+    if (problem !== undefined) child.kill("SIGKILL");
+  }, LOOK_MS);
+  const [code] = await new Promise<[number | null]>((resolve) =>
+    child.on("close", (ended) => resolve([ended])),
+  );
+  clearInterval(looking);
+  const { target, index } = readMark(mark);
+  closeSync(mark);
+  if (code === 0) return { findings, counts, stoppedAt: undefined };
+  problem ??= `the process died: ${stderr.trim()}`;
+  return { findings, counts, stoppedAt: { target: target || targets[0]!.name, index, problem } };
+}
+
+function readMark(descriptor: number): { readonly target: string; readonly index: number } {
+  const bytes = Buffer.alloc(MARK_BYTES);
+  readSync(descriptor, bytes, 0, MARK_BYTES, 0);
+  return { index: bytes.readDoubleLE(0), target: bytes.toString("utf8", 8).replaceAll("\0", "") };
+}
+
+/** 0 when it is gone. */
+function residentOf(pid: number): number {
+  try {
+    const [, kib = "0"] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return Number(kib) * 1024;
+  } catch {
+    return 0;
+  }
+}
