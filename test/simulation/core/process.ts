@@ -1,70 +1,36 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Disk } from "../disk/disk.ts";
+import type { Machine } from "./machine.ts";
 import type { Random } from "./random.ts";
-import type { Scheduler } from "./scheduler.ts";
 
 /** Thrown at every edge by a process that is dead. */
 export class ProcessDied extends Error {
   override readonly name = "ProcessDied";
 }
 
-const context = new AsyncLocalStorage<SimulatedProcess>();
-
-export function currentProcess(): SimulatedProcess | undefined {
-  return context.getStore();
-}
-
-export function runIn<T>(process: SimulatedProcess, run: () => T): T {
-  return context.run(process, run);
-}
-
-/** The wall clock of a machine: virtual time, set wrong, and going wrong. */
-export class MachineClock {
-  /** How much faster than time it goes: 1 is right. */
-  drift = 1;
-  private offsetMs: number;
-  private readonly scheduler: Scheduler;
-
-  constructor(scheduler: Scheduler, startMs: number) {
-    this.scheduler = scheduler;
-    this.offsetMs = startMs;
-  }
-
-  /** Unix ms. */
-  nowMs(): number {
-    return this.offsetMs + this.scheduler.tick() * this.drift;
-  }
-
-  jump(ms: number): void {
-    this.offsetMs += ms;
-  }
-}
-
-/** 2026-01-01. */
-const START_MS = 1_767_225_600_000;
-
-/** A computer: a disk, a clock, and the processes that run on it. */
-export class Machine {
+/** A thread of a process: an event happens in the thread that asked for it, unless that has ended. */
+export class SimulatedThread {
+  readonly process: SimulatedProcess;
   readonly name: string;
-  /** Absolute, on the real disk. */
-  readonly folder: string;
-  readonly scheduler: Scheduler;
-  readonly clock: MachineClock;
-  readonly disk: Disk;
-  readonly processes: Set<SimulatedProcess> = new Set();
+  private hasEnded = false;
+  /** What an error comes to that nothing in the thread has caught; without it, the process ends by it. */
+  onUncaught: ((error: unknown) => void) | undefined;
 
-  constructor(name: string, folder: string, scheduler: Scheduler, random: Random) {
+  constructor(process: SimulatedProcess, name: string) {
+    this.process = process;
     this.name = name;
-    this.folder = folder;
-    this.scheduler = scheduler;
-    this.clock = new MachineClock(scheduler, START_MS);
-    this.disk = new Disk(folder, random.fork(name));
   }
 
-  /** All processes die, and the disk keeps what it has synced, and some of the rest. */
-  powerLoss(): void {
-    for (const process of this.processes) process.kill();
-    this.disk.powerLoss();
+  get isAlive(): boolean {
+    return !this.hasEnded && this.process.isAlive;
+  }
+
+  end(): void {
+    this.hasEnded = true;
+  }
+
+  crash(error: unknown): void {
+    if (this.onUncaught === undefined) this.process.crash(error);
+    else this.onUncaught(error);
   }
 }
 
@@ -72,15 +38,22 @@ export class Machine {
 export class SimulatedProcess {
   readonly name: string;
   readonly machine: Machine;
+  readonly mainThread: SimulatedThread;
+  /** Of what chance has a part in. */
+  readonly random: Random;
   /** Called before each crossing takes effect. */
   observer: ((edge: string) => void) | undefined;
+  /** An error that nothing has caught: it ends a process of Node. */
+  onCrash: ((error: unknown) => void) | undefined;
   private living = true;
   private crossingsLeft = Number.POSITIVE_INFINITY;
-  private readonly undos: (() => void)[] = [];
+  private readonly undos = new Set<() => void>();
 
-  constructor(machine: Machine, name: string) {
+  constructor(name: string, machine: Machine) {
     this.machine = machine;
     this.name = name;
+    this.random = machine.random.fork(name);
+    this.mainThread = new SimulatedThread(this, "main");
     machine.processes.add(this);
   }
 
@@ -112,11 +85,46 @@ export class SimulatedProcess {
     if (!this.living) return;
     this.living = false;
     this.machine.processes.delete(this);
-    for (const undo of this.undos.toReversed()) undo();
+    for (const undo of [...this.undos].toReversed()) undo();
+    this.undos.clear();
     this.machine.disk.killProcess(this);
   }
 
-  onDeath(undo: () => void): void {
-    this.undos.push(undo);
+  /** Ends by an error that nothing has caught. */
+  crash(error: unknown): void {
+    if (!this.living) return;
+    this.kill();
+    if (this.onCrash === undefined) throw error;
+    this.onCrash(error);
   }
+
+  /** @returns takes it back */
+  onDeath(undo: () => void): () => void {
+    this.undos.add(undo);
+    return () => this.undos.delete(undo);
+  }
+}
+
+const context = new AsyncLocalStorage<SimulatedThread>();
+
+/** Undefined outside of all simulated processes: in the simulation itself. */
+export function currentProcess(): SimulatedProcess | undefined {
+  return context.getStore()?.process;
+}
+
+export function currentThread(): SimulatedThread | undefined {
+  return context.getStore();
+}
+
+export function runIn<T>(process: SimulatedProcess, run: () => T): T {
+  return context.run(process.mainThread, run);
+}
+
+export function runInThread<T>(thread: SimulatedThread, run: () => T): T {
+  return context.run(thread, run);
+}
+
+/** As the simulation itself. */
+export function runOutside<T>(run: () => T): T {
+  return context.exit(run);
 }

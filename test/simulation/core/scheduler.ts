@@ -1,11 +1,14 @@
-import type { SimulatedProcess } from "./process.ts";
-import { runIn } from "./process.ts";
+import { ProcessDied, currentThread, runInThread } from "./process.ts";
+import type { SimulatedProcess, SimulatedThread } from "./process.ts";
 
-/** The real one, whatever becomes of the global. */
+/** The real ones, whatever becomes of the globals. */
 const { setImmediate } = globalThis;
 
 /** What reading a clock takes. */
 const TICK_MS = 0.002;
+/** Who reads it this often within one event waits for time to pass: it passes faster then. */
+const PATIENT_READS = 2_000;
+const IMPATIENT_TICK_MS = 0.5;
 
 export interface Scheduled {
   readonly atMs: number;
@@ -15,7 +18,7 @@ export interface Scheduled {
 
 interface Event extends Scheduled {
   readonly sequence: number;
-  readonly owner: SimulatedProcess | undefined;
+  readonly thread: SimulatedThread | undefined;
   readonly run: () => void;
   isCancelled: boolean;
 }
@@ -25,24 +28,45 @@ export class Scheduler {
   nowMs = 0;
   private readonly heap: Event[] = [];
   private sequence = 0;
+  private readsInStep = 0;
+  private held = 0;
+  private first = 0x811c9dc5;
+  private second = 0x9747b28c;
+  private stepping: SimulatedThread | undefined;
+  private uncaught: unknown;
 
   get pendingCount(): number {
     return this.heap.length;
   }
 
+  /** Of all that has happened so far: two runs are the same when this is. */
+  get digest(): string {
+    return [this.first, this.second].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
+  }
+
   /** Reads the clock; that takes a moment. */
   tick(): number {
-    this.nowMs += TICK_MS;
+    this.nowMs += ++this.readsInStep > PATIENT_READS ? IMPATIENT_TICK_MS : TICK_MS;
     return this.nowMs;
   }
 
-  /** @param owner the event does not happen when this process is dead by then */
+  /** Nothing else happens in the meantime. */
+  advance(ms: number): void {
+    this.nowMs += Math.max(0, ms);
+  }
+
+  /** @param owner the event does not happen when this process, or the thread of it that asks, is dead by then */
   after(delayMs: number, what: string, owner: SimulatedProcess | undefined, run: () => void): Scheduled {
+    const asking = currentThread();
+    return this.afterIn(delayMs, what, asking?.process === owner ? asking : owner?.mainThread, run);
+  }
+
+  afterIn(delayMs: number, what: string, thread: SimulatedThread | undefined, run: () => void): Scheduled {
     const event: Event = {
       atMs: this.nowMs + Math.max(0, delayMs),
       sequence: this.sequence++,
       what,
-      owner,
+      thread,
       run,
       isCancelled: false,
       cancel: () => {
@@ -53,18 +77,80 @@ export class Scheduler {
     return event;
   }
 
-  /** Lets the next event happen, and all that follows from it at once. @returns what it was; undefined when nothing is left */
+  /** The step that is under way lasts until the promise has settled: for what only the real system can do, such as a module's load. */
+  hold(promise: Promise<unknown>): void {
+    this.held += 1;
+    const release = (): void => {
+      this.held -= 1;
+    };
+    promise.then(release, release);
+  }
+
+  /** Something that the digest is to know. */
+  note(text: string): void {
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      this.first = Math.imul(this.first ^ code, 0x01000193);
+      this.second = Math.imul(this.second ^ code, 0x5bd1e995) ^ (this.second >>> 15);
+    }
+  }
+
+  /** For the one handler of what nothing has caught: the error belongs to the step that is under way. */
+  fail(error: unknown): void {
+    const { stepping } = this;
+    if (stepping === undefined) this.uncaught ??= error;
+    else this.crash(stepping, error);
+  }
+
+  /**
+   * Lets the next event happen, and all that follows from it at once.
+   *
+   * @returns what it was; undefined when nothing is left
+   * @throws whatever nothing has caught, unless its thread or process sees to that
+   */
   async step(): Promise<string | undefined> {
     for (let event = this.pop(); event !== undefined; event = this.pop()) {
-      const { owner } = event;
-      if (event.isCancelled || owner?.isAlive === false) continue;
+      const { thread, what } = event;
+      if (event.isCancelled || thread?.isAlive === false) continue;
       this.nowMs = Math.max(this.nowMs, event.atMs);
-      if (owner === undefined) event.run();
-      else runIn(owner, event.run);
-      await new Promise((resolve) => setImmediate(resolve));
-      return event.what;
+      this.readsInStep = 0;
+      this.note(`${thread?.process.name ?? ""} ${thread?.name ?? ""} ${what} ${event.atMs}`);
+      this.stepping = thread;
+      this.carryOut(event);
+      await this.drain();
+      this.stepping = undefined;
+      const { uncaught } = this;
+      this.uncaught = undefined;
+      if (uncaught !== undefined) throw uncaught;
+      return what;
     }
     return undefined;
+  }
+
+  /** Until no promise and no next tick is left that the event has caused. */
+  private async drain(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (this.held > 0);
+  }
+
+  private carryOut({ thread, run }: Event): void {
+    try {
+      if (thread === undefined) run();
+      else runInThread(thread, run);
+    } catch (error) {
+      if (thread === undefined) this.uncaught ??= error;
+      else this.crash(thread, error);
+    }
+  }
+
+  private crash(thread: SimulatedThread, error: unknown): void {
+    // A dead process may say what it likes.
+    if (error instanceof ProcessDied || !thread.isAlive) return;
+    try {
+      runInThread(thread, () => thread.crash(error));
+    } catch (unheeded) {
+      this.uncaught ??= unheeded;
+    }
   }
 
   private push(event: Event): void {

@@ -1,7 +1,8 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Machine, SimulatedProcess } from "../core/process.ts";
+import { Machine } from "../core/machine.ts";
+import { SimulatedProcess } from "../core/process.ts";
 import { Random } from "../core/random.ts";
 import { Scheduler } from "../core/scheduler.ts";
 
@@ -12,12 +13,12 @@ const MEMORY = "/dev/shm";
 export function withMachine<T>(seed: string, work: (machine: Machine) => T): T {
   const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "tailrace-disk-"));
   try {
-    return work(new Machine("m", folder, new Scheduler(), new Random(seed)));
+    return work(new Machine({ name: "m", folder, scheduler: new Scheduler(), random: new Random(seed) }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 export function startProcess(machine: Machine): SimulatedProcess {
-  return new SimulatedProcess(machine, "p");
+  return new SimulatedProcess("p", machine);
 }
