@@ -66,6 +66,14 @@ export class Connections {
     return added;
   }
 
+  /** Whether closing any descriptor of the file takes locks of SQLite's from the process: POSIX drops them all. */
+  holdsLocks(process: SimulatedProcess, file: DiskFile): boolean {
+    const ofProcess = [...this.open].filter((connection) => connection.process === process);
+    return ofProcess.some(
+      (connection) => connection.file === file || this.disk.findFile(`${connection.path}-shm`) === file,
+    );
+  }
+
   /** Closes it, as a process does that goes on. */
   close(connection: OpenConnection, nowMs: number): void {
     const before = this.before(connection, nowMs);

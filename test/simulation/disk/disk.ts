@@ -32,6 +32,8 @@ export class Disk {
   readonly connections: Connections;
   /** For what is the disk's to decide: how late an answer comes. */
   readonly random: Random;
+  /** What no process may do to its own files, and has done all the same. */
+  readonly hazards: string[] = [];
   private readonly names = new Names<DiskFile>();
   private readonly releases = new Map<SimulatedProcess, Set<() => void>>();
   private readonly watchers = new Map<DiskFile, Set<(event: FileEvent) => void>>();

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ProcessDied, runIn } from "../core/process.ts";
-import type { Machine } from "../core/process.ts";
+import type { Machine } from "../core/machine.ts";
 import * as fs from "./fs.ts";
 import { startProcess, withMachine } from "./testing-machine.ts";
 

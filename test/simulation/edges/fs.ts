@@ -59,9 +59,15 @@ function closeReal(descriptor: number): void {
 
 export function closeSync(descriptor: number): void {
   const open = openFiles.get(descriptor);
-  open?.process.cross("fs.close");
-  open?.forget();
+  if (open !== undefined) giveUp(cross("fs.close", open), open);
   closeReal(descriptor);
+}
+
+/** https://www.sqlite.org/howtocorrupt.html, section 2.2 */
+function giveUp({ disk, process }: Place, { file, path, forget }: OpenFile): void {
+  forget();
+  if (file === undefined || !disk.connections.holdsLocks(process, file)) return;
+  disk.hazards.push(`${process.name} closed a descriptor of ${path}, and with it SQLite's locks`);
 }
 
 export function readSync(
@@ -174,7 +180,7 @@ export function close(descriptor: number, callback: (error: Error | null) => voi
   const open = openFiles.get(descriptor);
   if (open === undefined) throw new Error("close of a descriptor that nobody has open");
   later(cross("fs.close", open), "fs.close", () => {
-    open.forget();
+    giveUp(cross("fs.close", open), open);
     closeReal(descriptor);
     callback(null);
   });

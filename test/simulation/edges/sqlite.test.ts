@@ -3,7 +3,9 @@ import { join } from "node:path";
 import * as real from "node:sqlite";
 import { expect, test } from "vitest";
 import { ProcessDied, runIn } from "../core/process.ts";
-import type { Machine, SimulatedProcess } from "../core/process.ts";
+import type { Machine } from "../core/machine.ts";
+import type { SimulatedProcess } from "../core/process.ts";
+import { closeSync, openSync } from "./fs.ts";
 import { DatabaseSync } from "./sqlite.ts";
 import { startProcess, withMachine } from "./testing-machine.ts";
 
@@ -176,6 +178,16 @@ test("an orderly last close copies the WAL and removes it, as SQLite does", () =
       expect(rows(machine, path)).toEqual([1]);
     });
   }
+});
+
+test("a descriptor that is closed while SQLite has locks on its file is noticed", () => {
+  withApplication("locks", "", ({ machine, path, database }) => {
+    for (const name of [`${path}-wal`, path, `${path}-shm`]) closeSync(openSync(name, "r"));
+    expect(machine.disk.hazards).toHaveLength(2);
+    database.close();
+    closeSync(openSync(path, "r"));
+    expect(machine.disk.hazards).toHaveLength(2);
+  });
 });
 
 test("a full disk, or one that fails, fails a commit as SQLite says it; what was committed stays", () => {
