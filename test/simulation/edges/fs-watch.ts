@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { basename } from "node:path";
 import { systemError } from "../core/errno.ts";
+import { currentThread } from "../core/process.ts";
 import type { FileEvent } from "../disk/disk.ts";
 import { enter, pathOf } from "./fs-context.ts";
 
@@ -22,10 +23,11 @@ class Watcher extends EventEmitter {
     const file = place?.disk.findFile(path);
     if (place === undefined || file === undefined) throw systemError("ENOENT", "watch", path);
     const { disk, process } = place;
+    const thread = currentThread();
     const release = disk.watch(file, (event) => {
       if (disk.random.chance(LOST_CHANCE)) return;
       const delayMs = disk.latencyMs() + (disk.random.chance(LATE_CHANCE) ? disk.random.int(LATE_MS) : 0);
-      process.machine.scheduler.after(delayMs, "fs.watch", process, () => {
+      process.machine.scheduler.afterIn(delayMs, "fs.watch", thread, () => {
         if (!this.isClosed) this.emit("change", event, basename(path));
       });
     });
