@@ -228,7 +228,7 @@ export class CaptureLoop {
     this.nextUpkeepMs = performance.now() + UPKEEP_MS;
     cycle.startIfDue(this.checkpointed);
     this.keep();
-    if (retention.needsCheckpoint) cycle.markIfIdle(this.checkpointed);
+    if (retention.needsCheckpoint) cycle.markSoon(this.checkpointed);
     const pressure = {
       logBytes: retention.sizeBytes,
       keepLogBytes: retention.limits.keepBytes,

@@ -33,7 +33,8 @@ export const DEFAULT_CAPTURE_LIMITS: CaptureLimits = {
   snapshotAfterBytes: 256 * MIB,
   snapshotMaxAgeMs: DAY_MS,
   keepSnapshots: 2,
-  walSoftLimitBytes: 16 * MIB,
+  // Below the 1,000 frames from which on SQLite lets each commit of the application try a checkpoint, which the pin makes vain.
+  walSoftLimitBytes: MIB,
 };
 
 /** Limits that are left out have the values of {@link DEFAULT_CAPTURE_LIMITS}. */

@@ -5,7 +5,11 @@ import type { WalMark } from "../shared/format/record.ts";
 import { FRAME_HEADER_BYTES } from "../shared/format/wal.ts";
 import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import type { Notice } from "../shared/notice.ts";
-import { decidePrimaryCheckpoint, isOverfull } from "../shared/plan/primary-checkpoint-policy.ts";
+import {
+  HELD_UP_FACTOR,
+  decidePrimaryCheckpoint,
+  isOverfull,
+} from "../shared/plan/primary-checkpoint-policy.ts";
 import { BackgroundCheckpointer } from "../shared/sqlite/checkpointer.ts";
 import { isBusy } from "../shared/sqlite/driver.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
@@ -88,7 +92,7 @@ export class CheckpointCycle {
     this.capture = capture;
     this.metrics = metrics;
     this.softLimitBytes = softLimitBytes;
-    this.heldUp = new HeldUp({ clock, notify, minBytes: () => this.softLimitBytes });
+    this.heldUp = new HeldUp({ clock, notify, minBytes: () => HELD_UP_FACTOR * this.softLimitBytes });
     this.checkpointer = BackgroundCheckpointer.start({ driverName: driver.name, file });
   }
 
@@ -180,10 +184,12 @@ export class CheckpointCycle {
     return this.run();
   }
 
-  /** The same in the background, where recovery holds more of the log than it should. How it ends is passed on. */
-  markIfIdle(onEnd: CycleEnd): void {
-    const isIdle = this.copying === undefined && this.holding === undefined;
-    if (!isIdle || performance.now() - this.lastMarkTryMs < MARK_RETRY_MS) return;
+  /**
+   * The same in the background, where recovery holds more of the log than it should; a cycle that is under way serves for
+   * it. How it ends is passed on.
+   */
+  markSoon(onEnd: CycleEnd): void {
+    if (performance.now() - this.lastMarkTryMs < MARK_RETRY_MS) return;
     this.lastMarkTryMs = performance.now();
     this.runAndMark().then(() => onEnd(), onEnd);
   }

@@ -32,7 +32,7 @@ describe("limits of an open node", () => {
       snapshotAfterBytes: 256 * MIB,
       snapshotMaxAgeMs: 86_400_000,
       keepSnapshots: 2,
-      walSoftLimitBytes: 16 * MIB,
+      walSoftLimitBytes: MIB,
     });
     expect(replica).toEqual({
       keepLogBytes: 64 * MIB,

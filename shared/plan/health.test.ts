@@ -224,7 +224,7 @@ describe("is all well, and what is to be done", () => {
     ],
     [
       "a WAL that only grows",
-      primary({ wal: { sizeBytes: GIB, softLimitBytes: 16 << 20 } }),
+      primary({ wal: { sizeBytes: GIB, softLimitBytes: 1 << 20 } }),
       "warning",
       "wal_large",
       "The SQLite WAL has grown to 1 GiB",
@@ -232,7 +232,7 @@ describe("is all well, and what is to be done", () => {
     [
       "a reader that stays at an old state",
       primary({
-        wal: { sizeBytes: 40 << 20, softLimitBytes: 16 << 20, heldUpSinceMs: NOW_MS - 180 * MINUTE_MS },
+        wal: { sizeBytes: 40 << 20, softLimitBytes: 1 << 20, heldUpSinceMs: NOW_MS - 180 * MINUTE_MS },
       }),
       "warning",
       "checkpoint_held_up",

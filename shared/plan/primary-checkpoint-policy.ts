@@ -30,10 +30,15 @@ export interface PrimaryWalState {
  */
 export type PrimaryCheckpointAction = "none" | "copy" | "hold";
 
-/** From this multiple of the soft limit on, writers are held up for what a copy of such a WAL has left over. */
-export const HARD_LIMIT_FACTOR = 4;
+/**
+ * From this multiple of the soft limit on, writers are held up for what a copy of such a WAL has left over. Far above it: who
+ * writes without a pause loses more by being held up than by a long WAL.
+ */
+export const HARD_LIMIT_FACTOR = 64;
 /** And from this one on at once, even during a copy: they write faster than is copied, or captured. */
 export const AT_ONCE_FACTOR: number = 2 * HARD_LIMIT_FACTOR;
+/** A reader of an old state is told of when the WAL that it holds up is so many times the soft limit. */
+export const HELD_UP_FACTOR = 16;
 /** After a try that a reader or a writer spoilt. */
 export const RETRY_MS = 200;
 /** After writers were held up in vain. */

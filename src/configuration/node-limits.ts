@@ -38,7 +38,7 @@ export interface PrimaryLimits extends NodeLimits {
   readonly snapshotAfterBytes: number;
   /** A new snapshot is taken when the newest is this old, in ms, and something was committed since. Default: 24 hours. */
   readonly snapshotMaxAgeMs: number;
-  /** SQLite WAL size, in bytes, from which Tailrace checkpoints. Default: 16 MiB. */
+  /** SQLite WAL size, in bytes, from which Tailrace checkpoints. Default: 1 MiB. */
   readonly walSoftLimitBytes: number;
 }
 
@@ -119,7 +119,7 @@ const definitions: Readonly<Record<keyof PrimaryLimits, LimitDefinition>> = {
   },
   walSoftLimitBytes: {
     type: bytes({ min: 64 * KIB, max: GIB }),
-    initial: 16 * MIB,
+    initial: MIB,
     meta: {
       placeholder: "SIZE",
       unit: "bytes",

@@ -89,7 +89,7 @@ export function primaryStatus(changes: object = {}): object {
       completedCheckpoints: 12,
       heldWriters: 0,
       heldUpSinceMs: null,
-      softLimitBytes: 16_777_216,
+      softLimitBytes: 1_048_576,
     },
     checkpointedTxid: 1100,
     differences: 0,
