@@ -4,6 +4,7 @@ import type { LogCopy } from "../shared/log/log-copy.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
+import type { WalIndexHeader } from "../shared/format/wal-index.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import { decideCheckpoint } from "../shared/plan/replica-checkpoint-policy.ts";
@@ -32,6 +33,8 @@ export class WalCare {
   private readonly metrics: ReplicaEngineMetrics;
   private running: Promise<void> | undefined;
   private isOver = false;
+  /** The header of the WAL that was emptied last. The appender goes by it until the next commit. */
+  private emptied: WalIndexHeader | undefined;
   private copiedFrames = 0;
   private lastTryMs = -Infinity;
   private lastVainFinishMs = -Infinity;
@@ -59,12 +62,17 @@ export class WalCare {
 
   get status(): WalStatus {
     return {
-      frames: this.database.appender.header.mxFrame,
+      frames: this.frames,
       copiedFrames: this.copiedFrames,
       sizeBytes: this.database.walSizeBytes(),
       checkpoints: this.checkpoints,
       restarts: this.restarts,
     };
+  }
+
+  private get frames(): number {
+    const { header } = this.database.appender;
+    return header === this.emptied ? 0 : header.mxFrame;
   }
 
   /** The log copy is needed from here on: to bring page table and database up again, whatever happens. */
@@ -88,7 +96,7 @@ export class WalCare {
     const { appender } = this.database;
     const now = this.nowMs();
     const action = decideCheckpoint({
-      frames: appender.header.mxFrame,
+      frames: this.frames,
       backfilledFrames: this.copiedFrames,
       pageSizeBytes: appender.pageSizeBytes,
       isCheckpointRunning: this.running !== undefined,
@@ -133,7 +141,8 @@ export class WalCare {
         retryable: true,
       });
     }
-    const { mxFrame: walFrames, salts } = this.database.appender.header;
+    const walFrames = this.frames;
+    const { salts } = this.database.appender.header;
     this.running = this.checkpoint().finally(() => {
       this.running = undefined;
     });
@@ -147,20 +156,21 @@ export class WalCare {
   /** While commits wait. */
   private async checkpointAndRestart(): Promise<void> {
     await this.checkpoint();
-    const isCopied = this.copiedFrames >= this.database.appender.header.mxFrame;
+    const isCopied = this.copiedFrames >= this.frames;
     if (!isCopied || !this.restart()) this.lastVainFinishMs = this.nowMs();
   }
 
   private async checkpoint(): Promise<void> {
     const { appender, checkpointer } = this.database;
     const state = this.applier.position.applied;
-    const { mxFrame, salts } = appender.header;
+    const { frames } = this;
+    const { salts } = appender.header;
     failpoint("checkpoint.before");
     const { checkpointedFrames, busy } = await checkpointer.passive().catch((error: unknown) => {
       this.metrics.checkpoints.inc({ result: "failed" });
       throw error;
     });
-    const isComplete = checkpointedFrames >= mxFrame;
+    const isComplete = checkpointedFrames >= frames;
     this.metrics.checkpoints.inc({ result: busy ? "busy" : isComplete ? "complete" : "partial" });
     if (appender.header.salts !== salts) return;
     this.copiedFrames = checkpointedFrames;
@@ -187,6 +197,7 @@ export class WalCare {
     const { applied } = this.applier.position;
     if (!appender.restartWal()) return false;
     this.restarts += 1;
+    this.emptied = appender.header;
     this.copiedFrames = 0;
     // The file alone is the applied state now.
     const stamp = stampOf(file);
