@@ -36,7 +36,7 @@ export class Cluster {
     const cluster = new Cluster(proxies);
     try {
       await cluster.writers.start();
-      await cluster.startNodes();
+      for (const node of cluster.nodes) await node.start();
       for (const node of cluster.replicas)
         await until(
           `${node.name} has begun`,
@@ -93,11 +93,6 @@ export class Cluster {
     return this.replicas.reduce((sum, { resyncs }) => sum + resyncs, 0);
   }
 
-  /** Starts the nodes that do not run. */
-  async startNodes(): Promise<void> {
-    for (const node of this.nodes) await node.revive();
-  }
-
   /** Waits until the writers have made so many more commits. */
   async commits(count: number): Promise<void> {
     const goal = stepOf(this.primary.file) + count;
@@ -110,13 +105,13 @@ export class Cluster {
   }
 
   /** Waits until a replica has all that the primary has now. */
-  async catchesUp(node: DrillNode): Promise<void> {
+  async catchesUp(node: DrillNode, limitMs = 60_000): Promise<void> {
     const goal = stepOf(this.primary.file);
     await until(
       `${node.name} has step ${goal}`,
       () => stepOf(node.file),
       (step) => step >= goal,
-      60_000,
+      limitMs,
     );
   }
 

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { ServingProcess } from "../harness/node-process.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -58,9 +59,17 @@ export class DrillNode {
     this.onUp(Number(this.process.port));
   }
 
-  /** Starts it if it has ended. */
-  async revive(): Promise<void> {
-    if (!this.isRunning) await this.start();
+  /** What an operator removes for a replica to begin anew. While it does not run. */
+  removeFiles(): void {
+    for (const path of [this.file, `${this.file}-wal`, `${this.file}-shm`, this.dataDir])
+      rmSync(path, { recursive: true, force: true });
+  }
+
+  /** After a {@link launch}, or whatever may have ended it: waits until it is there, started again if it has to be. */
+  async arrive(): Promise<void> {
+    if (!this.isRunning) this.launch();
+    await this.process.ready().catch(() => this.start());
+    this.onUp(Number(this.process.port));
   }
 
   async kill(): Promise<void> {

@@ -39,8 +39,13 @@ export class PythonProcess {
     return this.nextLine();
   }
 
-  async stop(): Promise<void> {
+  /** Tells it to end, without waiting until it has. */
+  endInput(): void {
     this.child.stdin.end();
+  }
+
+  async stop(): Promise<void> {
+    this.endInput();
     await this.closed;
   }
 

@@ -4,7 +4,8 @@
 
 Each look is one read transaction. It must see one step in all rows of `spread`, as many entries as steps, none missing
 in between, and balances that come to 0; when it is held open for that long, the same at its end as at its
-beginning; and never a lower step than the look before. A line on standard input is answered by one of JSON: what was seen since the last.
+beginning; and never a lower step than the look before. A line on standard input is answered by one of JSON: what was seen
+since the last. So is the end of the input.
 """
 
 import json
@@ -33,13 +34,17 @@ def note(kind, text):
         seen[kind].append(text)
 
 
+def report():
+    print(json.dumps(seen), flush=True)
+    begin_report()
+
+
 def tell(seconds):
     """Waits, and answers while it does. False when the input has ended."""
     while select.select([sys.stdin], [], [], seconds)[0]:
         if not sys.stdin.readline():
             return False
-        print(json.dumps({**seen, "last": last}), flush=True)
-        begin_report()
+        report()
         seconds = 0
     return True
 
@@ -95,3 +100,4 @@ while tell(0.02):
         is_damage = any(word in str(error) for word in ("malformed", "not a database"))
         note("torn" if is_damage else "failed", str(error))
         connection, identity = None, None
+report()
