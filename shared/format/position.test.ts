@@ -74,6 +74,17 @@ describe("the position file", () => {
     expect(() => decodePosition(Buffer.alloc(1024, 1))).toThrow(/neither slot/);
   });
 
+  test.each([
+    ["a number that memory could not hold exactly", 48, 1n << 53n],
+    ["the largest number of all", 64, (1n << 64n) - 1n],
+    ["bytes where there are to be none", 400, 1n],
+  ])("a slot with %s is none, although its checksum is right", (_what, at, value) => {
+    const slot = encodePosition(example, 2);
+    slot.writeBigUInt64LE(value, at);
+    slot.writeUInt32LE(crc(slot), POSITION_SLOT_BYTES - 4);
+    expect(decodePositionSlot(slot)).toBeUndefined();
+  });
+
   test("a later format is refused by its version", () => {
     const slot = encodePosition(example, 1);
     // Sealed anew, as a later version would be: only the version differs.

@@ -41,6 +41,8 @@ const CHECKED_BYTES = POSITION_SLOT_BYTES - 4;
 const PHASES = ["following", "published", "resyncing"] as const;
 const FLAG_CLEAN = 1;
 const FLAG_STAMPED = 2;
+/** Of 64 bits on disk, and safe integers in memory: sequence, epoch, time; txid and cursor of each state. */
+const NUMBERS_AT = [16, 40, 304, ...[48, 96, 144].flatMap((at) => [at, at + 8, at + 16])];
 
 /** The state of the database after one transaction, and where the log goes on from there. */
 export interface StatePoint {
@@ -128,7 +130,7 @@ export function encodePosition(position: Position, sequence: number): Buffer {
 /**
  * Reads one slot.
  *
- * @returns undefined when the slot was never written, or only in part
+ * @returns undefined when the slot was never written, or only in part, or holds what no position can
  * @throws unknown_version when a later Tailrace wrote it
  */
 export function decodePositionSlot(
@@ -146,8 +148,9 @@ export function decodePositionSlot(
   }
   const phase = PHASES[bytes.readUInt32LE(240)];
   const pageSizeBytes = bytes.readUInt32LE(12);
-  if (phase === undefined || !isPageSize(pageSizeBytes)) return undefined;
-  return {
+  const hasUnsafe = NUMBERS_AT.some((at) => bytes.readBigUInt64LE(at) > BigInt(Number.MAX_SAFE_INTEGER));
+  if (phase === undefined || !isPageSize(pageSizeBytes) || hasUnsafe) return undefined;
+  const slot = {
     sequence: Number(bytes.readBigUInt64LE(16)),
     position: {
       pageSizeBytes,
@@ -172,6 +175,10 @@ export function decodePositionSlot(
       commitTimeMs: Number(bytes.readBigUInt64LE(304)),
     },
   };
+  // Whatever says more than this version would write was written by none.
+  return encodePosition(slot.position, slot.sequence).equals(bytes.subarray(0, POSITION_SLOT_BYTES))
+    ? slot
+    : undefined;
 }
 
 /**

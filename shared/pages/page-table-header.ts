@@ -22,6 +22,8 @@ export const PAGE_TABLE_HEADER_BYTES = 64;
 export const PAGE_TABLE_ENTRIES_OFFSET = 4096;
 const MAGIC = "TRPAGES\0";
 const VERSION = 1;
+/** Txid and cursor: of 64 bits on disk, and safe integers in memory. */
+const NUMBERS_AT = [16, 24, 32];
 
 /** A state that the whole table stood for when it was last flushed. */
 export interface TableMark {
@@ -53,10 +55,13 @@ export function decodePageTableHeader(bytes: Buffer): FlushedMark | undefined {
   if (bytes.length < PAGE_TABLE_HEADER_BYTES || bytes.toString("latin1", 0, 8) !== MAGIC) return undefined;
   if (bytes.readUInt32LE(60) !== crc32(bytes.subarray(0, 60))) return undefined;
   if (bytes.readUInt32LE(8) !== VERSION) return undefined;
-  return {
+  if (NUMBERS_AT.some((at) => bytes.readBigUInt64LE(at) > BigInt(Number.MAX_SAFE_INTEGER))) return undefined;
+  const mark = {
     pageCount: bytes.readUInt32LE(12),
     txid: Number(bytes.readBigUInt64LE(16)),
     cursor: { segment: Number(bytes.readBigUInt64LE(24)), offset: Number(bytes.readBigUInt64LE(32)) },
     checksum: bytes.readBigUInt64LE(40),
   };
+  // Whatever says more than this version would write was written by none.
+  return encodePageTableHeader(mark).equals(bytes.subarray(0, PAGE_TABLE_HEADER_BYTES)) ? mark : undefined;
 }

@@ -320,6 +320,24 @@ describe("what is no table", () => {
     }
   });
 
+  test.each([
+    ["a transaction that memory could not hold exactly", { txid: 2 ** 53 }],
+    ["a place that it could not hold", { cursor: { segment: 1, offset: 2 ** 63 } }],
+  ])("a header with %s is none, although its checksum is right", (_what, change) => {
+    const mark = { txid: 1, cursor: { segment: 1, offset: 80 }, pageCount: 0, checksum: 0n, ...change };
+    writeFileSync(path, encodePageTableHeader(mark));
+    expect(PageTable.open(path)).toBeUndefined();
+  });
+
+  test("a header that says four billion pages makes the file no longer", () => {
+    const mark = { txid: 1, cursor: { segment: 1, offset: 80 }, pageCount: 0xffffffff, checksum: 7n };
+    writeFileSync(path, encodePageTableHeader(mark));
+    const table = PageTable.open(path)!;
+    expect(table.checksum).toBe(0n);
+    table.close();
+    expect(readFileSync(path).length).toBeLessThan(8192);
+  });
+
   test("every flipped bit of an entry shows in the checksum", () => {
     const table = PageTable.create(path);
     for (let page = 1; page <= 3; page++) table.set(page, hashOf(page));

@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, ftruncateSync, openSync } from "node:fs";
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "node:fs";
 import { failpoint } from "../failpoint.ts";
 import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { readAt, readAtOrZeros, writeAt } from "../storage/positioned-io.ts";
@@ -53,7 +53,7 @@ export class PageTable {
   private xor: DatabaseChecksum = 0n;
   private flushed: FlushedMark;
   private pages: number;
-  /** The highest page that may have an entry. At least `pages`. */
+  /** The highest page that may have an entry, in the file or in the cache. */
   private touched: PageNumber;
 
   private constructor(path: string, descriptor: number, flushed: FlushedMark, options: PageTableOptions) {
@@ -97,6 +97,8 @@ export class PageTable {
         const mark = decodePageTableHeader(bytes);
         if (mark !== undefined) {
           const table = new PageTable(path, descriptor, mark, options);
+          // Where the file ends before, the entries are 0: however many pages the header says, nothing is made of them.
+          table.touched = Math.min(mark.pageCount, table.entriesInFile());
           // Entries past the mark's page count were written ahead of it; at the mark they are 0.
           table.truncateFile();
           table.xor = table.recompute();
@@ -226,10 +228,11 @@ export class PageTable {
     let high = 0;
     const buffer = new Uint32Array(SCAN_BYTES / 4);
     const bytes = new Uint8Array(buffer.buffer);
-    for (let page = first; page <= last;) {
+    const lastInFile = Math.min(last, this.entriesInFile());
+    for (let page = first; page <= lastInFile;) {
       // Slices begin at multiples of the slice size, so that cached blocks lie whole within one.
       const sliceStart = page - 1 - ((page - 1) % (SCAN_BYTES / ENTRY_BYTES));
-      const sliceEnd = Math.min(sliceStart + SCAN_BYTES / ENTRY_BYTES, last);
+      const sliceEnd = Math.min(sliceStart + SCAN_BYTES / ENTRY_BYTES, lastInFile);
       const slice = bytes.subarray(0, (sliceEnd - sliceStart) * ENTRY_BYTES);
       readAtOrZeros(this.descriptor, slice, PAGE_TABLE_ENTRIES_OFFSET + sliceStart * ENTRY_BYTES);
       for (let index = sliceStart / BLOCK_ENTRIES; index * BLOCK_ENTRIES < sliceEnd; index++) {
@@ -242,7 +245,25 @@ export class PageTable {
       }
       page = sliceEnd + 1;
     }
-    return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    const inFile = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    return inFile ^ this.xorOfCached(Math.max(first, lastInFile + 1), last);
+  }
+
+  /** The same of pages past the end of the file: what there is of them stands in the cache. */
+  private xorOfCached(first: PageNumber, last: PageNumber): bigint {
+    let xor = 0n;
+    for (const [index, { entries, isDirty }] of this.blocks) {
+      if (!isDirty) continue;
+      const before = index * BLOCK_ENTRIES;
+      const end = Math.min(last - before, BLOCK_ENTRIES);
+      for (let entry = Math.max(0, first - 1 - before); entry < end; entry++) xor ^= entries[entry]!;
+    }
+    return xor;
+  }
+
+  private entriesInFile(): number {
+    const { size } = fstatSync(this.descriptor);
+    return Math.max(0, Math.floor((size - PAGE_TABLE_ENTRIES_OFFSET) / ENTRY_BYTES));
   }
 
   /** Entries from `first` on become 0: in the cache, and by cutting the file. */
