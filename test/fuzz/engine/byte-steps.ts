@@ -54,7 +54,7 @@ function changed(format: ByteFormat, bytes: Buffer, chance: Chance): Step {
 
 /** The bytes that the steps make. */
 export function buildBytes(format: ByteFormat, steps: readonly Step[]): Buffer {
-  return steps.reduce((bytes, step) => applyStep(format, bytes, step), Buffer.alloc(0));
+  return steps.reduce<Buffer>((bytes, step) => applyStep(format, bytes, step), Buffer.alloc(0));
 }
 
 export function applyStep(format: ByteFormat, before: Buffer, step: Step): Buffer {
@@ -94,12 +94,12 @@ function insert(bytes: Buffer, at: number, added: Buffer): Buffer {
 }
 
 function readField(bytes: Buffer, { at, bytes: size, isBigEndian = false }: Field): bigint {
-  const part = Buffer.from(bytes.subarray(at, at + size));
-  if (!isBigEndian) part.reverse();
-  return part.length === 0 ? 0n : BigInt(`0x${part.toString("hex")}`);
+  const part = bytes.subarray(at, at + size);
+  const ordered = Buffer.from(isBigEndian ? part : part.toReversed());
+  return ordered.length === 0 ? 0n : BigInt(`0x${ordered.toString("hex")}`);
 }
 
 function hexOf({ bytes: size, isBigEndian = false }: Field, value: bigint): string {
   const part = Buffer.from(value.toString(16).padStart(size * 2, "0"), "hex");
-  return (isBigEndian ? part : part.reverse()).toString("hex");
+  return Buffer.from(isBigEndian ? part : part.toReversed()).toString("hex");
 }

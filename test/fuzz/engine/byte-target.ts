@@ -7,7 +7,7 @@ export interface ByteTarget {
   readonly name: string;
   readonly shortRun?: number;
   /** @returns what its inputs look like, and what reads them; bytes that change nothing outlast the call */
-  open(folder: string): ByteFormat & {
+  readonly open: (folder: string) => ByteFormat & {
     readonly run: (bytes: Buffer) => Outcome | Promise<Outcome>;
     readonly close?: () => void;
   };

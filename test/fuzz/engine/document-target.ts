@@ -5,7 +5,7 @@ import type { Outcome, Target } from "./target.ts";
 export interface DocumentTarget {
   readonly name: string;
   readonly shortRun?: number;
-  open(folder: string): {
+  readonly open: (folder: string) => {
     readonly seeds: readonly unknown[];
     readonly run: (text: string) => Outcome | Promise<Outcome>;
   };

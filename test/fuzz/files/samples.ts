@@ -1,6 +1,6 @@
 import { NO_MARK } from "../../../shared/format/position.ts";
 import type { Position, StatePoint } from "../../../shared/format/position.ts";
-import { sealFragment } from "../../../shared/format/record.ts";
+import type { FragmentHeader } from "../../../shared/format/record.ts";
 import type { SegmentHeader } from "../../../shared/format/segment.ts";
 import type { FlushedMark } from "../../../shared/pages/page-table-header.ts";
 import { encodeFragment } from "../../harness/fragments.ts";
@@ -55,7 +55,7 @@ export function aFragment(
   pageSizeBytes: number,
   databasePageCount: number,
 ): Buffer {
-  const header: Parameters<typeof sealFragment>[1] = {
+  const header: Omit<FragmentHeader, "lengthBytes" | "pageCount"> = {
     txid: 1,
     epoch: 1,
     commitTimeMs: 1_700_000_000_000,
