@@ -55,7 +55,7 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
   app.use(async (c, next) => {
     c.env.outgoing.setHeader(HEADER.protocol, PROTOCOL_VERSION);
     // No route reads a body. Node reads what is left of one to its end, unless the connection ends with the answer.
-    if (hasLongBody(c.env.incoming.headers)) c.env.outgoing.setHeader("connection", "close");
+    if (hasUnreadBody(c.env.incoming.headers)) c.env.outgoing.setHeader("connection", "close");
     await next();
     parts.metrics.requests.inc({ route: c.get("route") ?? "other", status: statusOf(c) });
   });
@@ -84,10 +84,10 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
   return app;
 }
 
-function hasLongBody(headers: IncomingHttpHeaders): boolean {
-  return (
-    headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_IGNORED_BYTES
-  );
+/** A body that is too long to be read, or that a client keeps back until it is told to go on, and never is. */
+function hasUnreadBody(headers: IncomingHttpHeaders): boolean {
+  const { expect, "transfer-encoding": coding, "content-length": length = 0 } = headers;
+  return expect !== undefined || coding !== undefined || Number(length) > MAX_IGNORED_BYTES;
 }
 
 /** Of a request that has been answered, or never will be. */
@@ -107,6 +107,5 @@ function acting(route: Route): Route {
 
 function methodNotAllowed(c: NodeContext, allow: string): Response {
   const error = new TailraceError("not_found", `${c.req.method} is not served at ${c.req.path}`);
-  const answer = problemResponse(error, { allow });
-  return new Response(answer.body, { status: 405, headers: answer.headers });
+  return problemResponse(error, { allow }, 405);
 }

@@ -14,6 +14,10 @@ export interface ServeLimits {
   readonly maxReplicas: number;
   /** A socket on which nothing moves for so long is closed. More than the longest wait. */
   readonly idleSocketMs: number;
+  /** An answer that is not taken at this pace, on the whole, is cut off … */
+  readonly minBytesPerSecond: number;
+  /** … after so long beside that. */
+  readonly answerGraceMs: number;
   /** How long a request may take to arrive. */
   readonly requestMs: number;
   readonly maxHeaderBytes: number;
@@ -33,6 +37,8 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxInFlightBytes: 256 << 20,
   maxReplicas: 10_000,
   idleSocketMs: 120_000,
+  minBytesPerSecond: 32 << 10,
+  answerGraceMs: 60_000,
   requestMs: 30_000,
   maxHeaderBytes: 16 << 10,
   engineStatusMs: 1_000,

@@ -19,10 +19,14 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
-/** Any error as the answer that states it. */
-export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+/** Any error as the answer that states it. @param as the status, where it is not that of the code */
+export function problemResponse(
+  error: unknown,
+  headers: Readonly<Record<string, string>> = {},
+  as?: number,
+): Response {
   const known = asTailraceError(error);
-  const status = STATUS[known.code] ?? 503;
+  const status = as ?? STATUS[known.code] ?? 503;
   return new Response(JSON.stringify(problemOf(known, status)), {
     status,
     headers: {

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { MessagePort } from "node:worker_threads";
 import { getRequestListener } from "@hono/node-server";
@@ -20,6 +20,7 @@ import { problemResponse } from "./problem.ts";
 import { Reporter } from "./reporter.ts";
 import { Sightings } from "./sightings.ts";
 import { StatusSource } from "./status-source.ts";
+import { limitTakingOfRest } from "./taking-time.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Connections that may stand in line while the thread is busy: a thousand replicas come back at once. */
@@ -132,6 +133,10 @@ function createHttpServer(parts: Parts): Server {
         [HEADER.protocol]: String(PROTOCOL_VERSION),
       }),
   });
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    limitTakingOfRest(outgoing, limits);
+    void listener(incoming, outgoing);
+  };
   const server = createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -140,8 +145,10 @@ function createHttpServer(parts: Parts): Server {
       keepAliveTimeout: limits.idleSocketMs,
       noDelay: true,
     },
-    (incoming, outgoing) => void listener(incoming, outgoing),
+    answer,
   );
+  // No route reads a body, so none is asked for: what Node writes for it gets among the answers of a pipeline.
+  server.on("checkContinue", answer);
   server.maxConnections = limits.maxConnections;
   server.on("connection", (socket) => {
     parts.connections.count += 1;

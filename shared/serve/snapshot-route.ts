@@ -9,6 +9,7 @@ import { RETRY_AFTER_SECONDS } from "./limits.ts";
 import type { NodeContext, Parts } from "./parts.ts";
 import { problemResponse } from "./problem.ts";
 import { sendFile } from "./send-file.ts";
+import { limitTaking } from "./taking-time.ts";
 import { causeText } from "../storage/storage-error.ts";
 
 /** Snapshots served before whose page checksums may still be asked for. */
@@ -135,6 +136,7 @@ async function sendPart(
   try {
     await using file = await openSnapshotFile(path);
     const { from, to } = range ?? { from: 0, to: sizeBytes };
+    limitTaking(outgoing, to - from, parts.limits);
     outgoing.writeHead(range === undefined ? 200 : 206, {
       ...always,
       "content-length": to - from,
