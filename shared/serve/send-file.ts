@@ -47,9 +47,17 @@ export async function sendFile(
 
 const EMPTY = Buffer.alloc(0);
 
-/** Resolves when the kernel has taken the bytes, or never will. */
+/**
+ * Resolves when the kernel has taken the bytes, or never will. Of what is written between the end of the connection and
+ * the response's `close`, nobody tells any more.
+ */
 function write(outgoing: ServerResponse, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
-    outgoing.write(bytes, () => resolve());
+    const done = (): void => {
+      outgoing.off("close", done);
+      resolve();
+    };
+    outgoing.on("close", done);
+    outgoing.write(bytes, done);
   });
 }
