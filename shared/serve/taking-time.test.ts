@@ -41,14 +41,15 @@ test("a download that trickles holds its snapshot for a time in proportion to it
   await until(downloads, (count) => count === 0);
 });
 
+async function inFlightBytes(): Promise<number> {
+  const { body } = await get(`${node.url}/metrics`);
+  return Number(/^tailrace_in_flight_bytes (\d+)/m.exec(body.toString())?.[1]);
+}
+
 test("a chunk of the log that is not taken is held no longer than that", async () => {
   await start();
   for (let count = 0; count < 20; count++) node.commit(1, { pagesEach: 2000 });
   await trickle("/wal?segment=1&offset=0&max_bytes=16777216");
-  const inFlightBytes = async (): Promise<number> => {
-    const { body } = await get(`${node.url}/metrics`);
-    return Number(/^tailrace_in_flight_bytes (\d+)/m.exec(body.toString())?.[1]);
-  };
   expect(await inFlightBytes()).toBeGreaterThan(0);
   await until(inFlightBytes, (bytes) => bytes === 0);
 });
