@@ -32,6 +32,24 @@ export function enter(edge: string, path: string): Place | undefined {
   return disk.owns(path) ? { process, disk, nowMs: process.machine.clock.nowMs() } : undefined;
 }
 
+/**
+ * One step of a process that has a descriptor. @returns undefined where no process runs
+ * @throws EBADF also when it is another process's
+ */
+export function take(edge: string, descriptor: number): OpenFile | undefined {
+  const process = currentProcess();
+  if (process === undefined) return undefined;
+  process.cross(edge);
+  const open = openFiles.get(descriptor);
+  if (open?.process !== process) throw systemError("EBADF", edge);
+  return open;
+}
+
+export function placeOf({ process }: OpenFile): Place {
+  const { disk, clock } = process.machine;
+  return { process, disk, nowMs: clock.nowMs() };
+}
+
 /** Throws what the plan of faults has for this call. */
 export function fail({ disk }: Place, work: FaultyWork, syscall: string, path: string): void {
   const code = disk.faults.take(work, path);

@@ -1,7 +1,7 @@
 import * as real from "node:fs";
 import { systemError } from "../core/errno.ts";
-import { ProcessDied } from "../core/process.ts";
-import { enter, fail, openFiles, pathOf } from "./fs-context.ts";
+import { ProcessDied, currentProcess } from "../core/process.ts";
+import { enter, fail, openFiles, pathOf, placeOf, take } from "./fs-context.ts";
 import type { OpenFile, Place } from "./fs-context.ts";
 import { dress } from "./fs-stats.ts";
 import { readSystemFile, systemNames } from "./system-files.ts";
@@ -33,7 +33,7 @@ const FLAGS: Readonly<Record<string, number>> = {
 export function openSync(path: PathLike, flags: string | number = "r", mode?: number): number {
   const name = pathOf(path);
   const place = enter("fs.open", name);
-  if (place === undefined) return real.openSync(path, flags, mode);
+  if (place === undefined) return openOutside(name, flags, mode);
   const { disk, process, nowMs } = place;
   const bits = typeof flags === "number" ? flags : FLAGS[flags];
   if (bits === undefined) throw new Error(`the simulation does not know the flags ${flags}`);
@@ -52,14 +52,24 @@ export function openSync(path: PathLike, flags: string | number = "r", mode?: nu
   return descriptor;
 }
 
+/** What is on no simulated disk. */
+function openOutside(path: string, flags: string | number, mode: number | undefined): number {
+  const descriptor = real.openSync(path, flags, mode);
+  const process = currentProcess();
+  if (process === undefined) return descriptor;
+  const forget = process.machine.disk.untilDeath(process, () => closeReal(descriptor));
+  openFiles.set(descriptor, { process, path, file: undefined, forget });
+  return descriptor;
+}
+
 function closeReal(descriptor: number): void {
   openFiles.delete(descriptor);
   real.closeSync(descriptor);
 }
 
 export function closeSync(descriptor: number): void {
-  const open = openFiles.get(descriptor);
-  if (open !== undefined) giveUp(cross("fs.close", open), open);
+  const open = take("fs.close", descriptor);
+  if (open !== undefined) giveUp(placeOf(open), open);
   closeReal(descriptor);
 }
 
@@ -77,8 +87,8 @@ export function readSync(
   length: number,
   position: number | null,
 ): number {
-  const open = openFiles.get(descriptor);
-  if (open !== undefined) fail(cross("fs.read", open), "read", "read", open.path);
+  const open = take("fs.read", descriptor);
+  if (open !== undefined) fail(placeOf(open), "read", "read", open.path);
   return real.readSync(descriptor, into, offset, length, position);
 }
 
@@ -89,10 +99,10 @@ export function writeSync(
   length: number,
   position: number,
 ): number {
-  const open = openFiles.get(descriptor);
-  if (open?.file === undefined) return real.writeSync(descriptor, bytes, offset, length, position);
   const wanted = bytes.subarray(offset, offset + length);
-  const place = crossWriting(open, wanted, position);
+  const open = takeForWriting(descriptor, wanted, position);
+  if (open?.file === undefined) return real.writeSync(descriptor, bytes, offset, length, position);
+  const place = placeOf(open);
   const { disk, nowMs } = place;
   fail(place, "write", "write", open.path);
   const grownBytes = Math.max(0, position + length - open.file.size);
@@ -105,27 +115,32 @@ export function writeSync(
 }
 
 /** A process that is killed within a write has written some pages of it. */
-function crossWriting(open: OpenFile, bytes: Uint8Array, position: number): Place {
-  const wasAlive = open.process.isAlive;
+function takeForWriting(descriptor: number, bytes: Uint8Array, position: number): OpenFile | undefined {
+  const open = openFiles.get(descriptor);
+  const wasAlive = open?.process.isAlive;
   try {
-    return cross("fs.write", open);
+    return take("fs.write", descriptor);
   } catch (error) {
-    const { disk, clock } = open.process.machine;
-    if (!(error instanceof ProcessDied) || !wasAlive || bytes.length <= PAGE_BYTES) throw error;
-    if (disk.find(open.path) !== open.file) throw error;
-    const written = bytes.subarray(0, disk.random.int(Math.ceil(bytes.length / PAGE_BYTES)) * PAGE_BYTES);
-    const descriptor = real.openSync(open.path, "r+");
-    real.writeSync(descriptor, written, 0, written.length, position);
-    real.closeSync(descriptor);
-    disk.wrote(open.file!, open.path, position, written, clock.nowMs());
+    if (error instanceof ProcessDied && wasAlive === true && bytes.length > PAGE_BYTES)
+      writePages(open!, bytes, position);
     throw error;
   }
 }
 
+function writePages(open: OpenFile, bytes: Uint8Array, position: number): void {
+  const { disk, nowMs } = placeOf(open);
+  if (open.file === undefined || disk.find(open.path) !== open.file) return;
+  const written = bytes.subarray(0, disk.random.int(Math.ceil(bytes.length / PAGE_BYTES)) * PAGE_BYTES);
+  const descriptor = real.openSync(open.path, "r+");
+  real.writeSync(descriptor, written, 0, written.length, position);
+  real.closeSync(descriptor);
+  disk.wrote(open.file, open.path, position, written, nowMs);
+}
+
 export function ftruncateSync(descriptor: number, size = 0): void {
-  const open = openFiles.get(descriptor);
+  const open = take("fs.truncate", descriptor);
   if (open?.file !== undefined) {
-    const place = cross("fs.truncate", open);
+    const place = placeOf(open);
     fail(place, "write", "ftruncate", open.path);
     place.disk.truncated(open.file, open.path, size, place.nowMs);
   }
@@ -133,22 +148,27 @@ export function ftruncateSync(descriptor: number, size = 0): void {
 }
 
 export function fsyncSync(descriptor: number): void {
-  const open = openFiles.get(descriptor);
-  if (open !== undefined) sync(cross("fs.sync", open), open);
+  const open = take("fs.sync", descriptor);
+  if (open === undefined) real.fsyncSync(descriptor);
+  else sync(placeOf(open), open);
 }
 
 export const fdatasyncSync: typeof fsyncSync = fsyncSync;
 
 /** What was written before the call is durable when it ends, as late as that may be. */
 export function fdatasync(descriptor: number, callback: (error: Error | null) => void): void {
-  const open = openFiles.get(descriptor);
-  if (open === undefined) throw new Error("fdatasync of a descriptor that nobody has open");
-  const place = cross("fs.sync", open);
+  const open = take("fs.sync", descriptor);
+  if (open === undefined) {
+    real.fdatasync(descriptor, callback);
+    return;
+  }
+  const place = placeOf(open);
   recordSqlite(place, open);
   const mark = open.file?.mark;
   later(place, "fs.sync", () => {
     try {
-      sync(cross("fs.sync", open), open, mark);
+      open.process.cross("fs.sync");
+      sync(placeOf(open), open, mark);
     } catch (error) {
       if (error instanceof ProcessDied) return;
       callback(error as Error);
@@ -177,10 +197,14 @@ function recordSqlite({ disk, nowMs }: Place, { file, path }: OpenFile): void {
 }
 
 export function close(descriptor: number, callback: (error: Error | null) => void = () => {}): void {
-  const open = openFiles.get(descriptor);
-  if (open === undefined) throw new Error("close of a descriptor that nobody has open");
-  later(cross("fs.close", open), "fs.close", () => {
-    giveUp(cross("fs.close", open), open);
+  const open = take("fs.close", descriptor);
+  if (open === undefined) {
+    real.close(descriptor, callback);
+    return;
+  }
+  later(placeOf(open), "fs.close", () => {
+    open.process.cross("fs.close");
+    giveUp(placeOf(open), open);
     closeReal(descriptor);
     callback(null);
   });
@@ -188,12 +212,6 @@ export function close(descriptor: number, callback: (error: Error | null) => voi
 
 function later({ process, disk }: Place, what: string, run: () => void): void {
   process.machine.scheduler.after(disk.latencyMs(), what, process, run);
-}
-
-function cross(edge: string, open: OpenFile): Place {
-  open.process.cross(edge);
-  const { machine } = open.process;
-  return { process: open.process, disk: machine.disk, nowMs: machine.clock.nowMs() };
 }
 
 export function statSync(path: PathLike, options?: StatOptions): real.Stats | real.BigIntStats | undefined {
@@ -207,9 +225,9 @@ export function statSync(path: PathLike, options?: StatOptions): real.Stats | re
 export const lstatSync: typeof statSync = statSync;
 
 export function fstatSync(descriptor: number, options?: StatOptions): real.Stats | real.BigIntStats {
-  const open = openFiles.get(descriptor);
+  const open = take("fs.stat", descriptor);
   const stats = real.fstatSync(descriptor, options);
-  return open === undefined ? stats : dress(stats, cross("fs.stat", open).disk, open.file);
+  return open === undefined ? stats : dress(stats, placeOf(open).disk, open.file);
 }
 
 export function statfsSync(path: PathLike): real.StatsFs {
