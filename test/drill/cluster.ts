@@ -48,7 +48,7 @@ export class Cluster {
     } catch (error) {
       cluster.saveLogs();
       await cluster.end();
-      throw error;
+      throw new Error(`the cluster did not come up; kept: ${cluster.folder}`, { cause: error });
     }
   }
 
