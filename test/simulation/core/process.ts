@@ -12,6 +12,7 @@ export class SimulatedThread {
   readonly process: SimulatedProcess;
   readonly name: string;
   private hasEnded = false;
+  private readonly ends: (() => void)[] = [];
   /** What an error comes to that nothing in the thread has caught; without it, the process ends by it. */
   onUncaught: ((error: unknown) => void) | undefined;
 
@@ -24,7 +25,14 @@ export class SimulatedThread {
     return !this.hasEnded && this.process.isAlive;
   }
 
+  onEnd(undo: () => void): void {
+    this.ends.push(undo);
+  }
+
+  /** Nothing happens in it any more; its process goes on. */
   end(): void {
+    if (this.hasEnded) return;
+    for (const undo of this.ends) undo();
     this.hasEnded = true;
   }
 

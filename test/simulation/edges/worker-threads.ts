@@ -1,0 +1,134 @@
+import { EventEmitter } from "node:events";
+import type { WorkerOptions } from "node:worker_threads";
+import * as real from "node:worker_threads";
+import { SimulatedThread, currentProcess, currentThread, runInThread } from "../core/process.ts";
+import { threadUrl } from "../module-hooks.ts";
+import { SimulatedPort, clone, makeChannel } from "./message-ports.ts";
+
+/** From the start to the first line of its module. */
+const START_MS = 20;
+/** What is under way in a thread that is to end may still get on. */
+const END_MS = 1;
+
+export const parentPort = null;
+export const workerData = null;
+
+export class MessageChannel {
+  readonly port1: SimulatedPort;
+  readonly port2: SimulatedPort;
+
+  constructor() {
+    if (currentProcess() === undefined) return new real.MessageChannel() as unknown as this;
+    [this.port1, this.port2] = makeChannel();
+  }
+}
+
+export function receiveMessageOnPort(
+  port: SimulatedPort | real.MessagePort,
+): { message: unknown } | undefined {
+  if (!(port instanceof SimulatedPort)) return real.receiveMessageOnPort(port);
+  currentProcess()?.cross("port.receive");
+  return port.take();
+}
+
+interface Beginning {
+  readonly parentPort: SimulatedPort;
+  readonly workerData: unknown;
+  readonly begun: () => void;
+}
+
+let threads = 0;
+const beginnings = new Map<number, Beginning>();
+
+/** For the module of a worker: what it finds in node:worker_threads. All that it imports has been loaded by now. */
+export function takeThread(thread: number): Pick<Beginning, "parentPort" | "workerData"> {
+  const beginning = beginnings.get(thread)!;
+  beginnings.delete(thread);
+  beginning.begun();
+  return beginning;
+}
+
+/** A thread of the simulated process: its module, loaded for it alone, and events that are its own. */
+export class Worker extends EventEmitter {
+  private readonly port: SimulatedPort;
+  private readonly inner: SimulatedPort;
+  private readonly parent: SimulatedThread;
+  private readonly thread: SimulatedThread;
+  private readonly exited: Promise<number>;
+  private hasExited = false;
+
+  constructor(module: URL, options: WorkerOptions = {}) {
+    super();
+    this.parent = currentThread()!;
+    const { process } = this.parent;
+    process.cross("thread.start");
+    this.thread = new SimulatedThread(process, options.name ?? "worker");
+    this.thread.onUncaught = (error) => this.crash(error);
+    [this.port, this.inner] = makeChannel();
+    this.port.on("message", (message: unknown) => this.emit("message", message));
+    this.exited = new Promise((resolve) => this.once("exit", resolve));
+    const data = clone(options.workerData, (options.transferList ?? []) as unknown[]);
+    const { scheduler } = process.machine;
+    scheduler.afterIn(START_MS * process.random.float(), `thread ${this.thread.name}`, this.thread, () =>
+      scheduler.hold(this.run(module, data)),
+    );
+  }
+
+  postMessage(value: unknown, transferred: readonly unknown[] = []): void {
+    if (this.thread.isAlive) this.port.postMessage(value, transferred);
+    else this.parent.process.cross("port.post");
+  }
+
+  terminate(): Promise<number | undefined> {
+    const { process } = this.parent;
+    process.cross("thread.terminate");
+    if (this.hasExited) return Promise.resolve(undefined);
+    process.machine.scheduler.afterIn(END_MS * process.random.float(), "thread.end", this.parent, () =>
+      this.exit(1),
+    );
+    return this.exited;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  /** Settles when all code is loaded that the module needs at its start, and what is synchronous in it has run. */
+  private async run(module: URL, workerData: unknown): Promise<void> {
+    const number = ++threads;
+    const begun = Promise.withResolvers<void>();
+    beginnings.set(number, { parentPort: this.inner, workerData, begun: begun.resolve });
+    const ended = import(threadUrl(module, number)).then(
+      () => runInThread(this.thread, () => this.leaveUnlessHeard()),
+      (error: unknown) => {
+        begun.resolve();
+        this.parent.process.machine.scheduler.fail(error);
+      },
+    );
+    await Promise.race([begun.promise, ended]);
+  }
+
+  /** A thread ends when nothing can wake it any more. */
+  private leaveUnlessHeard(): void {
+    if (!this.thread.isAlive) return;
+    if (this.inner.isHeard) this.inner.on("close", () => this.exit(0));
+    else this.exit(0);
+  }
+
+  private crash(error: unknown): void {
+    if (this.hasExited) return;
+    this.port.enqueue("thread.error", () => this.emit("error", error));
+    this.exit(1);
+  }
+
+  private exit(code: number): void {
+    if (this.hasExited) return;
+    this.hasExited = true;
+    this.thread.end();
+    this.port.enqueue("thread.exit", () => this.emit("exit", code));
+  }
+}

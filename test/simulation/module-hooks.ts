@@ -1,0 +1,86 @@
+import type { LoadHookSync, ResolveHookSync } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../../", import.meta.url).href;
+const PRODUCT = ["primary/", "replica/", "shared/", "src/"].map((folder) => root + folder);
+
+/** What reaches out of the process, and what stands in its place. */
+const EDGES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "node:fs": "fs",
+    "node:fs/promises": "fs-promises",
+    "node:sqlite": "sqlite",
+    "node:worker_threads": "worker-threads",
+    "node:timers/promises": "timers-promises",
+    "node:perf_hooks": "perf-hooks",
+    "node:http": "http",
+    "node:crypto": "crypto",
+    "node:zlib": "zlib",
+    undici: "undici",
+  }).map(([name, edge]) => [name, new URL(`edges/${edge}.ts`, import.meta.url).href]),
+);
+
+/** They compute. Of node:net the product has but the forms of addresses, of node:os what never changes. */
+const PURE: ReadonlySet<string> = new Set([
+  "node:async_hooks",
+  "node:buffer",
+  "node:events",
+  "node:net",
+  "node:os",
+  "node:path",
+  "node:stream",
+  "node:url",
+  "node:util",
+]);
+
+const THREAD = "simulated-thread:";
+const THREAD_QUERY = "?thread=";
+
+/** The address of a worker's module as one thread has it: loaded for this one alone. */
+export function threadUrl(module: URL, thread: number): string {
+  return `${module.href}${THREAD_QUERY}${thread}`;
+}
+
+export const resolve: ResolveHookSync = (specifier, context, nextResolve) => {
+  const parent = context.parentURL ?? "";
+  if (!isProduct(parent)) return nextResolve(specifier, context);
+  const [, thread] = parent.split(THREAD_QUERY);
+  if (specifier === "node:worker_threads" && thread !== undefined)
+    return { url: THREAD + thread, format: "module", shortCircuit: true };
+  const edge = EDGES.get(specifier);
+  if (edge !== undefined) return nextResolve(edge, context);
+  if (specifier.startsWith("node:") && !PURE.has(specifier))
+    throw new Error(`${parent} imports ${specifier}, which is not simulated`);
+  return nextResolve(specifier, context);
+};
+
+export const load: LoadHookSync = (url, context, nextLoad) => {
+  if (url.startsWith(THREAD)) {
+    const source = threadModule(url.slice(THREAD.length));
+    return { format: "module", source, shortCircuit: true };
+  }
+  const loaded = nextLoad(url, context);
+  if (!isProduct(url) || url.includes(THREAD_QUERY)) return loaded;
+  return { ...loaded, source: withMemoryOfThreads(String(loaded.source)) };
+};
+
+function isProduct(url: string): boolean {
+  return PRODUCT.some((folder) => url.startsWith(folder));
+}
+
+/** node:worker_threads as a thread has it. */
+function threadModule(thread: string): string {
+  const all = JSON.stringify(EDGES.get("node:worker_threads"));
+  return `export * from ${all}; import { takeThread } from ${all}; export const { parentPort, workerData } = takeThread(${thread});`;
+}
+
+/**
+ * Modules are loaded once for all threads of all processes. What one of them remembers from call to call is in a map, and
+ * in the simulation each thread has a map of its own.
+ */
+function withMemoryOfThreads(source: string): string {
+  const replaced = source.replaceAll(/^const (\w+) = new Map(<.*>)\(\);$/gm, "const $1 = memoryOfThreads$2();");
+  if (replaced === source) return source;
+  const memory = JSON.stringify(fileURLToPath(new URL("edges/thread-memory.ts", import.meta.url)));
+  return `import { memoryOfThreads } from ${memory}; ${replaced}`;
+}
