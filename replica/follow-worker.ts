@@ -109,7 +109,7 @@ async function start(options: FollowOptions): Promise<void> {
       local,
       work,
       receiver: new Receiver({ transport, replicaId, isCompressed: !isLoopback }),
-      client: new SnapshotClient(transport),
+      client: new SnapshotClient(transport, shared.monotonicMs),
       source: nodeName(node),
       replicaId,
       file,

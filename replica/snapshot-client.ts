@@ -1,3 +1,4 @@
+import { TailraceError } from "../shared/errors.ts";
 import type { StatePoint } from "../shared/format/position.ts";
 import { isPageSize } from "../shared/format/record.ts";
 import { AnswerHeaders, assertTailrace, peerError, violation } from "./answers.ts";
@@ -16,6 +17,10 @@ export interface SnapshotHead {
 /** The most of an error document that is looked at. */
 const MAX_PROBLEM_BYTES = 64 * 1024;
 const LATEST = "/snapshot/latest";
+/** A download that comes more slowly than this, on the whole, is broken off … */
+const MIN_BYTES_PER_SECOND = 4 << 10;
+/** … after so long beside that. Another try goes on where it was. */
+const GRACE_MS = 60_000;
 
 export function imageBytes({ pageSizeBytes, state }: SnapshotHead): number {
   return state.pageCount * pageSizeBytes;
@@ -33,9 +38,12 @@ export class SnapshotClient {
   /** Bytes of bodies that came, of images and page checksums. */
   fetchedBytes = 0;
   private readonly transport: Transport;
+  private readonly nowMs: () => number;
 
-  constructor(transport: Transport) {
+  /** @param nowMs monotonic */
+  constructor(transport: Transport, nowMs: () => number) {
     this.transport = transport;
+    this.nowMs = nowMs;
   }
 
   /** The newest snapshot, without its bytes. The node takes one if it has none: that can last. */
@@ -122,6 +130,8 @@ export class SnapshotClient {
     sink: { start(status: number, headers: AnswerHeaders): boolean; data(bytes: Buffer): void },
   ): Promise<void> {
     const { headers, signal } = options;
+    let startMs = 0;
+    let received = 0;
     let problem:
       | { status: number; headers: ReadonlyMap<string, string>; parts: Buffer[]; size: number }
       | undefined;
@@ -129,14 +139,18 @@ export class SnapshotClient {
       target,
       { headers, headersTimeoutMs: TAKING_A_SNAPSHOT_MS, ...(signal === undefined ? {} : { signal }) },
       {
-        start: (status, received) => {
-          assertTailrace(status, received, what);
-          if (status === 200 || status === 206) return sink.start(status, new AnswerHeaders(received, what));
-          problem = { status, headers: received, parts: [], size: 0 };
+        start: (status, answer) => {
+          startMs = this.nowMs();
+          assertTailrace(status, answer, what);
+          if (status === 200 || status === 206) return sink.start(status, new AnswerHeaders(answer, what));
+          problem = { status, headers: answer, parts: [], size: 0 };
           return true;
         },
         data: (bytes) => {
           this.fetchedBytes += bytes.length;
+          received += bytes.length;
+          const lateMs = this.nowMs() - startMs - GRACE_MS;
+          if (received < (lateMs * MIN_BYTES_PER_SECOND) / 1000) throw tooSlow(what, received);
           if (problem === undefined) return sink.data(bytes);
           problem.size += bytes.length;
           if (problem.size <= MAX_PROBLEM_BYTES) problem.parts.push(bytes);
@@ -146,6 +160,12 @@ export class SnapshotClient {
     if (problem !== undefined)
       throw peerError(problem.status, problem.headers, Buffer.concat(problem.parts), what);
   }
+}
+
+function tooSlow(what: string, bytes: number): TailraceError {
+  return new TailraceError("timeout", `${what}: no more than ${bytes} bytes in more than ${GRACE_MS} ms`, {
+    retryable: true,
+  });
 }
 
 /** A primary that has no snapshot yet takes one first: a pass over its database. */

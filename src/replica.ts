@@ -11,6 +11,7 @@ import type { FollowThread } from "../replica/follow-thread.ts";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import type { Notice } from "../shared/notice.ts";
 import type { Connection, Driver } from "../shared/sqlite/driver.ts";
+import { KEEP_FREE_BYTES } from "../shared/storage/disk-room.ts";
 import type { Txid } from "../shared/units.ts";
 import { claimFile } from "./driver-registry.ts";
 import { EarlyEvents } from "./early-events.ts";
@@ -53,6 +54,11 @@ export interface ReplicaOptions extends Partial<NodeLimits> {
   readonly id?: string;
   /** When another process has written to the file: stop and say so (the default), or fetch the difference. */
   readonly onForeignWrite?: "stop" | "resync";
+  /**
+   * What comes from the primary leaves so many bytes of the disk free, but no more than a twentieth of it: a snapshot, a
+   * transaction or a log that does not fit is `storage_failed`, and is not written. Default: 64 MiB.
+   */
+  readonly keepFreeBytes?: number;
   /** Gives up the opening: a primary that cannot be reached is otherwise tried again and again. */
   readonly signal?: AbortSignal;
 }
@@ -132,6 +138,7 @@ const schema = z
       .regex(/^[\w.-]{1,64}$/)
       .optional(),
     onForeignWrite: z.enum(["stop", "resync"]).default("stop"),
+    keepFreeBytes: z.int().min(0).default(KEEP_FREE_BYTES),
     signal: z.instanceof(AbortSignal).optional(),
     ...limitOptions(REPLICA_LIMIT_KEYS, "replica"),
   })
@@ -142,8 +149,19 @@ export function openReplica(options: ReplicaOptions & { readonly driver?: "node:
 /** With better-sqlite3, say what its connections are: `openReplica<Database>({ driver: "better-sqlite3", … })`. */
 export function openReplica<Database = unknown>(options: ReplicaOptions): Promise<Replica<Database>>;
 export async function openReplica(options: ReplicaOptions): Promise<Replica<unknown>> {
-  const { listen, driver, file, dataDir, id, signal, primary, durability, onForeignWrite, ...limits } =
-    readOptions(schema, options);
+  const {
+    listen,
+    driver,
+    file,
+    dataDir,
+    id,
+    signal,
+    primary,
+    durability,
+    onForeignWrite,
+    keepFreeBytes,
+    ...limits
+  } = readOptions(schema, options);
   const early = new EarlyEvents();
   let replica: OpenReplica | undefined;
   const node = await startNode({
@@ -158,6 +176,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica<unkn
         primary,
         durability,
         onForeignWrite,
+        keepFreeBytes,
         driverName: driver,
         ...limitsForEngine(REPLICA_LIMIT_KEYS, limits),
         ...(id === undefined ? {} : { replicaId: id }),

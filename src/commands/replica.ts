@@ -32,7 +32,7 @@ async function run(
 ): Promise<number> {
   const { settings } = call;
   const primary = parseNodeUrl(operand(call, 0));
-  const { driver, durability, onForeignWrite, deadlineMs, id } = settings;
+  const { driver, durability, onForeignWrite, keepFreeBytes, deadlineMs, id } = settings;
   const node = await startNode({
     role: "replica",
     file: operand(call, 1),
@@ -47,6 +47,7 @@ async function run(
         driverName: driver,
         durability,
         onForeignWrite,
+        keepFreeBytes,
         ...limitsForEngine(REPLICA_LIMIT_KEYS, settings),
         ...(id === undefined ? {} : { replicaId: id }),
       }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { DriverName } from "../../shared/sqlite/driver.ts";
+import { KEEP_FREE_BYTES } from "../../shared/storage/disk-room.ts";
 import type { LogFormat, LogLevel } from "../log/level.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log/level.ts";
 import {
@@ -39,6 +40,7 @@ export interface PrimarySettings extends NodeSettings, PrimaryLimits {
 export interface ReplicaSettings extends NodeSettings {
   readonly id?: string | undefined;
   readonly onForeignWrite: "stop" | "resync";
+  readonly keepFreeBytes: number;
 }
 
 const port = (preset: number): z.ZodType<number> =>
@@ -154,6 +156,11 @@ export const replicaSettings: z.ZodType<ReplicaSettings> = z
           description: "when another process has written to FILE: stop and say so, or fetch the difference",
         }),
       ),
+    keepFreeBytes: amountSetting(bytes(), KEEP_FREE_BYTES, {
+      placeholder: "SIZE",
+      unit: "bytes",
+      description: "of the disk, that what comes from the primary leaves free; a twentieth of it at most",
+    }),
     ...limitSettings(REPLICA_LIMIT_KEYS, "replica"),
     ...process,
   })

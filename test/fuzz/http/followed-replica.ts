@@ -52,7 +52,7 @@ export class FollowedReplica {
       local,
       work,
       receiver: new Receiver({ transport: this.transport, replicaId: "fuzzed", isCompressed: true }),
-      client: new SnapshotClient(this.transport),
+      client: new SnapshotClient(this.transport, monotonicMs),
       source: url,
       replicaId: "fuzzed",
       file,

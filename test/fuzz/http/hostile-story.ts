@@ -23,6 +23,8 @@ const RECOVERY_MS = 10_000;
 const FOR_A_HUMAN = "page_size_changed";
 /** Far more than what is true takes. */
 const MAX_DISK_BYTES = 192 << 20;
+/** So often is an honest node refused before that is taken for good. */
+const FENCED_REQUESTS = 10;
 const KNOWN_FILES =
   /^edge\.db(-wal|-shm|-tailrace(\/(lock\.db(-journal)?|position|pages\.sum|meta\.json|bootstrap\.(part|json)(\.\w+)?|resync\.(sums|pages)|(log|resync\.log)(\/(\d{16}\.log|start\.json(\.\w+)?))?))?)?$/;
 
@@ -69,8 +71,9 @@ export class HostileStory {
     this.node.lie(answering);
     const replica = (this.replica ??= this.newReplica());
     replica.resetPauses();
-    const problem = (await this.lied(replica)) ?? (await this.recovered(await this.helped(replica)));
+    const wrong = await this.lied(replica);
     const { requests } = this.node;
+    const problem = wrong ?? (await this.recovered(await this.helped(replica)));
     // What one lie has left behind is not to be blamed on the next.
     if (problem !== undefined) await this.dropReplica();
     return { name, requests, problem };
@@ -120,12 +123,23 @@ export class HostileStory {
     primary.insert(1);
     const end = performance.now() + RECOVERY_MS;
     const isSame = (): boolean => replica.checksum === primary.checksum;
-    while (!isSame() && performance.now() < end && replica.stoppedBy === undefined) await after(2);
+    while (!isSame() && performance.now() < end && replica.stoppedBy === undefined) {
+      // Who has seen a newer epoch, from whomever, refuses the older one: that is what epochs are for.
+      if (replica.status.lastError?.code === "stale_epoch" && node.requests > FENCED_REQUESTS) return this.fenced();
+      await after(2);
+    }
     if (!isSame()) {
       const { state, lastError } = replica.status;
       return `it does not recover: ${replica.stoppedBy ?? state}, ${lastError?.code} ${lastError?.message}`;
     }
     return this.readProblem(replica) ?? this.difference(replica);
+  }
+
+  /** The way out that docs/operations.md names: the replica is made anew. */
+  private async fenced(): Promise<string | undefined> {
+    await this.dropReplica();
+    this.replica = this.newReplica();
+    return await this.recovered(this.replica);
   }
 
   private fileProblem(): string | undefined {

@@ -178,10 +178,10 @@ export const logLies: Readonly<Record<string, Lie>> = {
   "noise with a right checksum": (chance) =>
     aboutLog((asked) => send(asked, Buffer.from(Array.from({ length: 5000 }, () => chance.integer(0, 255))))),
   "a bomb of gzip": () =>
-    aboutLog((asked) => send(asked, gzipSync(Buffer.alloc(32 << 20)), { "content-encoding": "gzip" })),
+    aboutLog((asked) => send(asked, gzipSync(Buffer.alloc(8 << 20)), { "content-encoding": "gzip" })),
   "a bomb of zstd": () =>
     aboutLog((asked) =>
-      send(asked, zstdCompressSync(Buffer.alloc(32 << 20)), { "content-encoding": "zstd" }),
+      send(asked, zstdCompressSync(Buffer.alloc(8 << 20)), { "content-encoding": "zstd" }),
     ),
   "a redirect to elsewhere": (chance) =>
     status(pick(chance, [301, 302, 303, 307, 308]), {

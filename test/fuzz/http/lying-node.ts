@@ -32,7 +32,7 @@ const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding"];
 /** Stands before an honest primary, and tells the truth until it is told to lie. */
 export class LyingNode {
   url = "";
-  /** Requests since the last {@link lie}, but for those that were given something. */
+  /** Requests since the last {@link lie} or {@link tellTheTruth}, but for those that were given something. */
   requests = 0;
   private readonly primary: LogPrimary;
   private readonly server: Server;
@@ -58,6 +58,7 @@ export class LyingNode {
   }
 
   tellTheTruth(): void {
+    this.requests = 0;
     this.answering = undefined;
     this.server.closeAllConnections();
   }
