@@ -3,6 +3,9 @@ import { PythonProcess } from "./python-process.ts";
 
 /** The longest that the readers with long transactions hold one. */
 const HOLD_SECONDS = 1.5;
+const LOOKS_AFTER = 2;
+/** To one whose looks all fail. */
+const MAX_QUESTIONS = 200;
 
 /** What readers saw since they were asked last. */
 export interface Seen {
@@ -45,20 +48,36 @@ export class Readers {
     }
   }
 
-  /** What they saw, each with the name of its node. */
+  /** What they saw, each with the name of its node, up to a look that has begun after this was called. */
   async report(): Promise<Seen> {
     const reports: Seen[] = [];
     for (const [{ name }, readers] of this.processes)
       for (const reader of readers) {
-        const { looks, torn, back, failed } = JSON.parse(await reader.ask("report")) as Seen;
+        const { looks, torn, back, failed } = merged(await reportsOf(reader));
         const named = (texts: readonly string[]): string[] => texts.map((text) => `${name}: ${text}`);
         reports.push({ looks, torn: named(torn), back: named(back), failed: named(failed) });
       }
-    return {
-      looks: reports.reduce((sum, { looks }) => sum + looks, 0),
-      torn: reports.flatMap(({ torn }) => torn),
-      back: reports.flatMap(({ back }) => back),
-      failed: reports.flatMap(({ failed }) => failed),
-    };
+    return merged(reports);
   }
+}
+
+/** A question ends a look that is held open. So the second look to end after the first answer has begun after it. */
+async function reportsOf(reader: PythonProcess): Promise<Seen[]> {
+  const ask = async (): Promise<Seen> => JSON.parse(await reader.ask("report")) as Seen;
+  const reports = [await ask()];
+  for (let looks = 0; looks < LOOKS_AFTER && reports.length < MAX_QUESTIONS;) {
+    const report = await ask();
+    reports.push(report);
+    looks += report.looks;
+  }
+  return reports;
+}
+
+function merged(reports: readonly Seen[]): Seen {
+  return {
+    looks: reports.reduce((sum, { looks }) => sum + looks, 0),
+    torn: reports.flatMap(({ torn }) => torn),
+    back: reports.flatMap(({ back }) => back),
+    failed: reports.flatMap(({ failed }) => failed),
+  };
 }

@@ -8,5 +8,7 @@ export function putInPlace({ primary: { file }, ledger }: Cluster): void {
     if (existsSync(file + end)) renameSync(file + end, `${file}.old${end}`);
   }
   ledger.takeBackTo(`${file}.backup`);
+  // Left by whoever looked into it.
+  for (const end of ["-wal", "-shm"]) rmSync(`${file}.backup${end}`, { force: true });
   renameSync(`${file}.backup`, file);
 }
