@@ -1,0 +1,119 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Change, Site } from "../world/site.ts";
+import type { Check, Scene } from "./check.ts";
+import { Violation } from "./violation.ts";
+
+const NAME = "8 Retention";
+
+/** A notice comes by a message, a moment after what it tells of. */
+const TOLD_WITHIN_MS = 2_000;
+
+interface Owed {
+  readonly node: Site;
+  readonly id: string;
+  readonly sinceMs: number;
+  readonly what: string;
+}
+
+/**
+ * No segment goes that a replica follows on, but past the limit, and then the replica is named. None goes that the newest
+ * snapshot goes on with. No replica is lost within the limit.
+ */
+export class RetentionCheck implements Check {
+  private readonly scene: Scene;
+  /** Which replicas each node has said to know; their ids are their names. */
+  private readonly tracked = new Map<Site, Set<string>>();
+  /** The first segment of the log, and its id, when it was looked at last. */
+  private readonly starts = new Map<Site, { readonly logId: string; readonly segment: number }>();
+  private readonly largest = new Map<Site, number>();
+  private owed: Owed[] = [];
+
+  constructor(scene: Scene) {
+    this.scene = scene;
+  }
+
+  changed(site: Site, { isLog }: Change): void {
+    if (!isLog || !site.isReadable) return;
+    this.largest.set(site, Math.max(this.largest.get(site) ?? 0, site.log.sizeBytes));
+    if (site.role !== "primary") return;
+    const [first] = site.log.list();
+    const logId = site.log.logId;
+    if (first === undefined || logId === undefined) return;
+    const before = this.starts.get(site);
+    this.starts.set(site, { logId, segment: first.segment });
+    if (before?.logId !== logId || before.segment >= first.segment) return;
+    this.scene.counts.add("segments dropped", first.segment - before.segment);
+    this.dropped(site, first.segment, logId);
+  }
+
+  noticed(site: Site, name: string, fields: Readonly<Record<string, unknown>>): void {
+    const { id } = fields as { readonly id: string };
+    const tracked = this.tracked.get(site) ?? new Set();
+    this.tracked.set(site, tracked);
+    if (name === "replica_seen" || name === "replica_back") tracked.add(id);
+    if (["replica_lost", "replica_released", "replica_forgotten", "replica_displaced"].includes(name)) {
+      tracked.delete(id);
+      this.owed = this.owed.filter((owed) => owed.node !== site || owed.id !== id);
+    }
+    if (name === "replica_lost") this.lost(site, id);
+  }
+
+  died(site: Site): void {
+    this.owed = this.owed.filter(({ node }) => node !== site);
+  }
+
+  stepped(): void {
+    const late = this.owed.find(({ sinceMs }) => this.scene.nowMs - sinceMs > TOLD_WITHIN_MS);
+    if (late !== undefined) throw new Violation(NAME, late.what);
+  }
+
+  private dropped(site: Site, firstSegment: number, logId: string): void {
+    const snapshot = newestSnapshot(site);
+    if (snapshot !== undefined && snapshot.logId === logId && snapshot.cursor.segment < firstSegment)
+      throw new Violation(
+        NAME,
+        `the log begins with segment ${firstSegment}, the newest snapshot goes on in ${snapshot.cursor.segment}`,
+      );
+    for (const replica of this.scene.replicas) {
+      const { position, name: id } = replica;
+      if (position?.logId !== logId || this.tracked.get(site)?.has(id) !== true) continue;
+      const needed = replica.log.list().at(-1)?.segment ?? position.applied.segment;
+      if (needed >= firstSegment) continue;
+      const what = `${id}, which goes on in segment ${needed}, was not told that the log begins with ${firstSegment}`;
+      this.owed.push({ node: site, id, sinceMs: this.scene.nowMs, what });
+    }
+  }
+
+  private lost(site: Site, id: string): void {
+    const { settings, counts } = this.scene;
+    counts.add("replicas lost");
+    const { maxLogBytes } = site.role === "primary" ? settings.primary : settings.feed;
+    const largest = this.largest.get(site) ?? 0;
+    if (maxLogBytes === 0 || largest <= maxLogBytes)
+      throw new Violation(
+        NAME,
+        `${id} is lost at ${site.name}, whose log never had more than ${largest} bytes`,
+      );
+  }
+}
+
+interface Snapshot {
+  readonly logId: string;
+  readonly cursor: { readonly segment: number };
+}
+
+function newestSnapshot(site: Site): Snapshot | undefined {
+  const folder = join(site.dataDir, "snapshots");
+  try {
+    const newest = readdirSync(folder)
+      .filter((name) => name.endsWith(".json"))
+      .toSorted()
+      .at(-1);
+    return newest === undefined
+      ? undefined
+      : (JSON.parse(readFileSync(join(folder, newest), "utf8")) as Snapshot);
+  } catch {
+    return undefined;
+  }
+}

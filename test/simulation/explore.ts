@@ -1,0 +1,38 @@
+import { runInChild } from "./child.ts";
+import type { RunOptions, RunResult } from "./run.ts";
+import { commandText, countsText } from "./text.ts";
+
+/** Many runs: the seed given, and those that follow it. @returns whether all promises were kept */
+export async function explore(options: RunOptions, count: number, jobs: number): Promise<boolean> {
+  const seeds = Array.from({ length: count }, (_, index) => nextSeed(options.seed, index));
+  const totals = new Map<string, number>();
+  const failed: RunResult[] = [];
+  let steps = 0;
+  let realMs = 0;
+  const worker = async (): Promise<void> => {
+    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+      const result = await runInChild({ ...options, seed });
+      steps += result.steps;
+      realMs += result.realMs;
+      for (const [what, number] of Object.entries(result.counts))
+        totals.set(what, (totals.get(what) ?? 0) + number);
+      if (result.failure === null) continue;
+      failed.push(result);
+      const [first = ""] = result.failure.text.split("\n");
+      process.stdout.write(
+        `FAILED ${commandText({ ...options, seed })}\n  step ${result.failure.step}: ${first}\n`,
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  const perSecond = Math.round(steps / (realMs / 1000));
+  process.stdout.write(
+    `${count} runs from seed ${options.seed}: ${failed.length} failed; ${steps} steps, ${perSecond} a second\n` +
+      `${countsText(Object.fromEntries([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1))))}\n`,
+  );
+  return failed.length === 0;
+}
+
+function nextSeed(first: string, index: number): string {
+  return /^\d+$/.test(first) ? String(Number(first) + index) : index === 0 ? first : `${first}-${index}`;
+}

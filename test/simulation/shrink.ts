@@ -1,0 +1,77 @@
+import { runInChild } from "./child.ts";
+import type { RunOptions, RunResult } from "./run.ts";
+import { commandText, failureText } from "./text.ts";
+
+/** Each try is a run: enough for a few hundred decisions, and an end to it. */
+const MAX_TRIES = 400;
+
+/**
+ * Makes a run that fails smaller, for as long as the same promise is broken: fewer replicas, then fewer decisions (halves,
+ * quarters, … single ones), then no more steps than it takes. Prints the smallest. @returns false: it fails
+ */
+export async function shrink(options: RunOptions): Promise<boolean> {
+  const first = await runInChild(options);
+  if (first.failure === null) {
+    process.stdout.write("this run does not fail: there is nothing to shrink\n");
+    return true;
+  }
+  const shrinking = new Shrinking(options, first);
+  await shrinking.replicas();
+  await shrinking.decisions();
+  const { best } = shrinking;
+  process.stdout.write(
+    `${shrinking.tries} tries: ${first.decisions.length} decisions became ${best.result.decisions.length}\n` +
+      `${failureText(best.options, best.result)}\n` +
+      `what is done in it: ${best.result.decisions.map(({ index, kind }) => `${index} ${kind}`).join(", ")}\n` +
+      `${commandText(best.options)}\n`,
+  );
+  return false;
+}
+
+class Shrinking {
+  best: { readonly options: RunOptions; readonly result: RunResult };
+  tries = 0;
+  private readonly invariant: string;
+
+  constructor(options: RunOptions, result: RunResult) {
+    this.invariant = result.failure!.invariant;
+    this.best = { options: { ...options, steps: result.failure!.step + 1 }, result };
+  }
+
+  async replicas(): Promise<void> {
+    for (const replicas of [1, 2]) if (await this.attempt({ replicas })) return;
+  }
+
+  /** Delta debugging over what was decided: parts are left out, ever smaller ones. */
+  async decisions(): Promise<void> {
+    let size = Math.ceil(this.best.result.decisions.length / 2);
+    while (size >= 1 && this.tries < MAX_TRIES) {
+      const isSmaller = await this.withoutParts(size);
+      if (size === 1 && !isSmaller) return;
+      if (!isSmaller) size = Math.floor(size / 2);
+      else size = Math.max(1, Math.min(size, Math.ceil(this.best.result.decisions.length / 2)));
+    }
+  }
+
+  private async withoutParts(size: number): Promise<boolean> {
+    let isSmaller = false;
+    let from = Math.max(0, this.best.result.decisions.length - size);
+    for (; from >= 0 && this.tries < MAX_TRIES; from -= size) {
+      const part = this.best.result.decisions.slice(from, from + size).map(({ index }) => index);
+      if (part.length === 0) continue;
+      const { omitted } = this.best.options;
+      if (await this.attempt({ omitted: [...omitted, ...part] })) isSmaller = true;
+      if (from > 0 && from < size) from = size;
+    }
+    return isSmaller;
+  }
+
+  private async attempt(change: Partial<RunOptions>): Promise<boolean> {
+    this.tries += 1;
+    const options = { ...this.best.options, ...change };
+    const result = await runInChild(options);
+    if (result.failure?.invariant !== this.invariant) return false;
+    this.best = { options: { ...options, steps: Math.max(1, result.failure.step + 1) }, result };
+    return true;
+  }
+}
