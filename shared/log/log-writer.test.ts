@@ -256,6 +256,27 @@ describe("durability", () => {
     expect(expectError(() => log.sync())).toBe(error);
     expect(log.durableEnd).toEqual({ segment: 1, offset: 80 });
   });
+
+  test.each(["commit", "group"] as const)(
+    "%s: what a failed sync may have lost is not there for the next start, which would take it for durable",
+    (durability) => {
+      const storage: LogStorage = { write: writeSync, truncate: ftruncateSync, dataSync: fdatasyncSync };
+      const { log } = open({ durability, storage });
+      append(log);
+      log.sync();
+      const { durableEnd, headTxid } = log;
+      storage.dataSync = () => {
+        throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+      };
+      expectError(() => {
+        append(log);
+        log.sync();
+      });
+      log.close();
+      const { log: next } = open({ durability });
+      expect([next.headTxid, next.end]).toEqual([headTxid, durableEnd]);
+    },
+  );
 });
 
 describe("a full disk", () => {

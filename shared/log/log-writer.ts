@@ -203,7 +203,9 @@ export class LogWriter {
     try {
       this.storage.dataSync(this.descriptor);
     } catch (cause) {
-      // The kernel may have dropped the pages it could not write: a second try would succeed and prove nothing.
+      // The kernel may have dropped the pages it could not write: a second try would succeed and prove nothing. They still
+      // stand in its memory: cut off, they are not taken for durable by the next start, which reads the file from there.
+      this.tryCut(this.syncedEnd.offset);
       throw this.break("cannot be made durable", cause);
     }
     this.syncedEnd = this.recordEnd;
@@ -231,7 +233,7 @@ export class LogWriter {
       if (this.brokenBy === undefined) {
         this.chain.abandonRecord();
         // What stays is a torn tail, which the next open cuts.
-        if (this.isUncut || this.writeOffset > this.recordEnd.offset) this.tryCut();
+        if (this.isUncut || this.writeOffset > this.recordEnd.offset) this.tryCut(this.recordEnd.offset);
         this.sync();
       }
     } finally {
@@ -255,7 +257,7 @@ export class LogWriter {
       }
     } catch (cause) {
       this.chain.abandonRecord();
-      this.tryCut();
+      this.tryCut(this.recordEnd.offset);
       throw this.failure("cannot be written", cause, true);
     }
     this.writeOffset += bytes.length;
@@ -273,9 +275,9 @@ export class LogWriter {
     this.isUncut = false;
   }
 
-  private tryCut(): void {
+  private tryCut(sizeBytes: number): void {
     try {
-      this.truncate(this.recordEnd.offset);
+      this.truncate(sizeBytes);
     } catch {
       // A read-only file system refuses this as well as the write: what went wrong first is what is told.
     }
