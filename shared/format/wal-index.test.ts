@@ -174,6 +174,15 @@ describe("a wal-index header", () => {
     expect(decodeWalIndexHeader(Buffer.concat([copy, copy]))).toBeDefined();
   });
 
+  it.each([
+    ["a page size that SQLite does not have", { pageSizeBytes: 513 }],
+    ["a page size below its smallest", { pageSizeBytes: 256 }],
+  ])("with %s is none, although its checksum is right", (_what, change) => {
+    const [header] = fc.sample(headers, { seed: 1, numRuns: 1 });
+    const copy = encodeWalIndexHeader({ ...header!, ...change });
+    expect(decodeWalIndexHeader(Buffer.concat([copy, copy]))).toBeUndefined();
+  });
+
   it("cut short, or all zero as before the first use, is none", () => {
     expect(decodeWalIndexHeader(Buffer.alloc(WAL_INDEX_HEADER_BYTES))).toBeUndefined();
     expect(decodeWalIndexHeader(Buffer.alloc(95))).toBeUndefined();
@@ -186,6 +195,14 @@ function collide(index: number): number {
 }
 
 describe("the frames of a block", () => {
+  it("are refused where somebody has left no slot free, rather than looked for without end", () => {
+    const bytes = alignedBuffer(BLOCK_BYTES);
+    new Uint16Array(bytes.buffer, 16_384).fill(1);
+    expect(() => new WalIndexBlock(1, bytes).insert(5000, 3)).toThrow(
+      expect.objectContaining({ code: "damaged" }),
+    );
+  });
+
   it("follow one another without gap or overlap", () => {
     for (let frame = 1; frame <= 20_000; frame++) {
       const block = blockOf(frame);

@@ -1,5 +1,7 @@
+import { TailraceError } from "../errors.ts";
 import { hex32 } from "../units.ts";
 import type { PageNumber } from "../units.ts";
+import { isPageSize } from "./record.ts";
 import { WalChecksum, alignedBuffer, wordsOf } from "./wal.ts";
 
 /*
@@ -42,7 +44,8 @@ export interface WalIndexHeader {
 
 /**
  * @param bytes the first 96 bytes of the wal-index or more
- * @returns undefined when the two copies differ or do not check: a writer is between the two, so read again
+ * @returns undefined when the two copies differ or do not check (a writer is between the two, so read again), or say what
+ * SQLite never does
  */
 export function decodeWalIndexHeader(bytes: Buffer): WalIndexHeader | undefined {
   if (bytes.length < 2 * HEADER_COPY_BYTES) return undefined;
@@ -51,9 +54,11 @@ export function decodeWalIndexHeader(bytes: Buffer): WalIndexHeader | undefined 
   if (bytes.readUInt32LE(0) !== VERSION || bytes[12] !== 1) return undefined;
   if (headerChecksum(bytes).some((sum, index) => sum !== bytes.readInt32LE(40 + index * 4))) return undefined;
   const size = bytes.readUInt16LE(14);
+  const pageSizeBytes = size === 1 ? 65536 : size;
+  if ((pageSizeBytes !== 0 && !isPageSize(pageSizeBytes)) || bytes[13]! > 1) return undefined;
   return {
     change: bytes.readUInt32LE(8),
-    pageSizeBytes: size === 1 ? 65536 : size,
+    pageSizeBytes,
     isBigEndianChecksum: bytes[13] === 1,
     mxFrame: bytes.readUInt32LE(16),
     databasePageCount: bytes.readUInt32LE(20),
@@ -127,11 +132,21 @@ export class WalIndexBlock {
     return this.pages[frame - framesBefore(this.block) - 1] ?? 0;
   }
 
-  /** Enters a frame. The block must hold nothing at or past it ({@link truncate}). */
+  /**
+   * Enters a frame. The block must hold nothing at or past it ({@link truncate}).
+   *
+   * @throws damaged when no slot is free: a sound index always has as many free as used
+   */
   insert(frame: number, pageNumber: PageNumber): void {
     const index = frame - framesBefore(this.block);
     let slot = hashSlot(pageNumber);
-    while (this.slots[slot] !== 0) slot = (slot + 1) % HASH_SLOTS;
+    for (let tried = 0; this.slots[slot] !== 0; tried++) {
+      if (tried === HASH_SLOTS)
+        throw new TailraceError("damaged", `block ${this.block} of the wal-index has no free slot`, {
+          hint: "Something other than SQLite has changed it. Close the database everywhere: SQLite makes it anew.",
+        });
+      slot = (slot + 1) % HASH_SLOTS;
+    }
     this.pages[index - 1] = pageNumber;
     this.slots[slot] = index;
   }
