@@ -18,7 +18,7 @@ export function byteTarget({ name, shortRun = 400, open }: ByteTarget): Target {
   return {
     name,
     shortRun,
-    maxMs: 2_000,
+    maxMs: 1_000,
     open(folder) {
       const { run, close, ...format } = open(folder);
       return {

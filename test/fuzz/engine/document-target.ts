@@ -16,7 +16,7 @@ export function documentTarget({ name, shortRun = 300, open }: DocumentTarget): 
   return {
     name,
     shortRun,
-    maxMs: 2_000,
+    maxMs: 1_000,
     open(folder) {
       const { seeds, run } = open(folder);
       return {

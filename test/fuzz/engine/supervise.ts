@@ -26,7 +26,8 @@ const LOOK_MS = 100;
 const OPENING_MS = 30_000;
 /** A machine that has other things to do is no hang. */
 const PATIENCE = 5;
-const MAX_RESTARTS = 20;
+/** Of one target. */
+const MAX_RESTARTS = 3;
 
 export interface Supervised {
   readonly findings: readonly Found[];
@@ -43,19 +44,22 @@ export async function supervise(targets: readonly Target[], wanted: Wanted): Pro
     const counts: Counts[] = [];
     let left = targets;
     let first = 0;
-    for (let restarts = 0; left.length > 0; restarts++) {
+    let restarts = 0;
+    while (left.length > 0) {
       const watched = await watch(left, { ...wanted, first }, folder);
       findings.push(...watched.findings);
       counts.push(...watched.counts);
       if (watched.stoppedAt === undefined) break;
       const { target, index, problem } = watched.stoppedAt;
       findings.push({ kind: "finding", target, from: `seed ${wanted.seed}, input ${index}`, problem });
+      restarts = left[0]?.name === target ? restarts + 1 : 1;
       left = left.slice(left.findIndex(({ name }) => name === target));
       first = index + 1;
       // Nothing goes on without its seeds, or with an input of the corpus that hangs.
       if (index < 0 || restarts === MAX_RESTARTS) {
         left = left.slice(1);
         first = 0;
+        restarts = 0;
       }
     }
     return { findings, counts };
