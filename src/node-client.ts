@@ -39,6 +39,8 @@ export interface NodeStatus {
 }
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** Reading JSON knows no depth, and writing it does. */
+const MAX_DEPTH = 100;
 /** What a proxy answers when there is nothing behind it, or too much. */
 const GATEWAY_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
@@ -87,6 +89,7 @@ export async function ask<Document>(url: string, question: Question<Document>): 
   if (answer.body === undefined) throw unusable(url, path, answer, "is larger than any document of a node");
   const json = parseJson(answer.body);
   if (json === undefined) throw unusable(url, path, answer, "is not JSON");
+  if (isDeep(json)) throw unusable(url, path, answer, "is nested deeper than any document of a node");
   const inBody = typeof json === "object" && json !== null && "protocol" in json ? json.protocol : undefined;
   const protocol = Number(answer.headers[HEADER.protocol] ?? inBody);
   if (protocol > PROTOCOL_VERSION) {
@@ -220,6 +223,13 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function isDeep(json: unknown): boolean {
+  let level = [json];
+  for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++)
+    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));
+  return level.length > 0;
 }
 
 /** A body that is not what was asked for: from a node of Tailrace, another version's, or changed on the way. */

@@ -53,6 +53,15 @@ describe("what is written where", () => {
     });
   });
 
+  test("what a terminal acts on is escaped in JSON too, and is there for whoever reads it", () => {
+    const odd = "a\u007F\u009B31m\u202E\u2028\u{E0041}\u001B[2J\n";
+    const { output, text } = capture({ json: true });
+    output.data({ [odd]: odd }, "");
+    output.event("said", { odd }, "");
+    expect(text.stdout).toMatch(/^[ -~\n]*$/);
+    expect(JSON.parse(text.stdout.split("\n")[0]!)).toEqual({ [odd]: odd });
+  });
+
   test("no password of a URL is told, to people or programs", () => {
     const error = new TailraceError("unreachable", "http://me:hunter2@node.test:4800 cannot be reached");
     for (const json of [false, true]) {

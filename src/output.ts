@@ -55,9 +55,9 @@ export function createOutput({
     isTerminal: stdout.isTTY === true && !json,
     columns: () => stdout.columns || 80,
     rows: () => stdout.rows || 24,
-    data: (document, text) => void stdout.write(`${json ? JSON.stringify(document) : text}\n`),
+    data: (document, text) => void stdout.write(`${json ? jsonLine(document) : text}\n`),
     event: (name, fields, text) => {
-      if (json) stdout.write(`${JSON.stringify({ event: name, ...fields })}\n`);
+      if (json) stdout.write(`${jsonLine({ event: name, ...fields })}\n`);
       else message(text);
     },
     message,
@@ -69,7 +69,7 @@ export function createOutput({
         hint: hint === undefined ? undefined : withoutCredentials(hint),
         retryable,
       };
-      if (json) stderr.write(`${JSON.stringify({ error: data })}\n`);
+      if (json) stderr.write(`${jsonLine({ error: data })}\n`);
       else message(`${paint(stderr, "red", "error")} ${data.code}: ${data.message}`);
       if (!json && data.hint !== undefined) message(`  ${data.hint}`);
       // A bug is worth its stack; a wrong value is not. Where the bug is another node's, there is none.
@@ -78,4 +78,14 @@ export function createOutput({
     raw: (text) => void stdout.write(text),
     style: (format, text) => paint(stdout, format, text),
   };
+}
+
+/** JSON in which nothing is what a terminal would act on, whoever the text is from: it stands there as `\u…`. */
+function jsonLine(document: object): string {
+  return JSON.stringify(document).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from({ length: character.length }, (_, index) => {
+      const digits = character.charCodeAt(index).toString(16);
+      return `\\u${digits.padStart(4, "0")}`;
+    }).join(""),
+  );
 }
