@@ -65,6 +65,30 @@ test.each(["identity", "zstd", "gzip"] as const)(
   },
 );
 
+test("what nobody has asked for a while is let go, and what somebody asks for or holds is not", async () => {
+  const chunks = new ChunkSource(folder, { cacheBytes: 64 << 20, maxInFlightBytes: 64 << 20 });
+  const ask = async (index: number): Promise<void> => {
+    const { chunk, release } = await chunks.hold(head, await place(chunks, index), "identity");
+    expect(chunk.body.equals(bytesOf(index))).toBe(true);
+    release();
+  };
+  const slow = await chunks.hold(head, await place(chunks, 0), "identity");
+  for (const index of [1, 2, 3]) await ask(index);
+  expect(chunks.cachedBytes).toBe(4 * CHUNK_BYTES);
+  chunks.letGo();
+  await ask(1);
+  chunks.letGo();
+  expect(chunks.cachedBytes).toBe(CHUNK_BYTES);
+  expect(chunks.counts).toEqual({ hits: 1, misses: 4 });
+  chunks.letGo();
+  expect(chunks.cachedBytes).toBe(0);
+  // What is read now goes into memory that is used again, but not into that of the one that is still held.
+  for (const index of [4, 5, 6]) await ask(index);
+  expect(slow.chunk.body.equals(bytesOf(0))).toBe(true);
+  slow.release();
+  expect(chunks.inFlightBytes).toBe(0);
+});
+
 test("what is read ahead is there when it is asked for, and is held by nobody", async () => {
   const chunks = new ChunkSource(folder, { cacheBytes: 64 << 20, maxInFlightBytes: 64 << 20 });
   await chunks.readAhead(head, await place(chunks, 0), CHUNK_BYTES, "identity");

@@ -45,6 +45,8 @@ interface HeldChunk {
   /** What the chunk is read into; goes back when neither a holder nor the cache has it. */
   readonly memory: Buffer | undefined;
   holders: number;
+  /** The round in which it was asked for last; see {@link ChunkSource.letGo}. */
+  askedInRound: number;
 }
 
 /**
@@ -60,6 +62,7 @@ export class ChunkSource {
   private readonly sealedSizes = new LRUCache<string, number>({ max: MAX_SEALED_SIZES });
   private readonly spares = new SpareMemory();
   private heldBytes = 0;
+  private round = 0;
   private hits = 0;
   private misses = 0;
 
@@ -151,7 +154,7 @@ export class ChunkSource {
       const memory = encoding === "identity" ? this.spares.take(lengthBytes) : undefined;
       const chunk =
         memory === undefined ? this.encode(place, head, encoding) : this.read(place, head, memory);
-      held = { lengthBytes, chunk, memory, holders: 0 };
+      held = { lengthBytes, chunk, memory, holders: 0, askedInRound: this.round };
       this.chunks.set(key, held);
       chunk.catch(() => this.chunks.delete(key));
     }
@@ -177,7 +180,7 @@ export class ChunkSource {
     maxBytes: number,
     encoding: Encoding,
   ): Promise<void> {
-    if (lengthBytes <= READ_AT_ONCE_BYTES || this.heldBytes > this.chunks.maxSize / 4) return;
+    if (lengthBytes <= READ_AT_ONCE_BYTES || this.heldBytes > this.chunks.maxSize / 2) return;
     try {
       const place = await this.locate(head, next, maxBytes);
       // What still grows will be another chunk by the time it is asked for.
@@ -189,9 +192,21 @@ export class ChunkSource {
     }
   }
 
+  /**
+   * Lets go of what nobody has asked for since the call before. Called now and then: chunks of the log's end are sent to all
+   * who wait for them at once, and never asked for again.
+   */
+  letGo(): void {
+    const unasked = [...this.chunks.entries()].filter(([, held]) => held.askedInRound < this.round);
+    for (const [key] of unasked) this.chunks.delete(key);
+    if (this.chunks.size === 0) this.spares.clear();
+    this.round += 1;
+  }
+
   private take(key: string, held: HeldChunk): () => void {
     if (held.holders === 0) this.heldBytes += held.lengthBytes;
     held.holders += 1;
+    held.askedInRound = this.round;
     this.inFlight.set(key, held);
     return () => {
       held.holders -= 1;

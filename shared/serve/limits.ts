@@ -8,6 +8,8 @@ export interface ServeLimits {
   readonly maxConnections: number;
   /** Log chunks kept for the next asker. */
   readonly cacheBytes: number;
+  /** A chunk that nobody has asked for in so long, or up to twice that, is not kept any more. */
+  readonly cacheMs: number;
   /** Log chunks that slow readers still hold, each counted once. Past it, requests are answered 503. */
   readonly maxInFlightBytes: number;
   /** Replicas whose requests are remembered here. Past it, the one longest silent is not; the engine may still know it. */
@@ -33,7 +35,8 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxWaitingRequests: 8192,
   maxDownloads: 64,
   maxConnections: 10_000,
-  cacheBytes: 64 << 20,
+  cacheBytes: 32 << 20,
+  cacheMs: 2_000,
   maxInFlightBytes: 256 << 20,
   maxReplicas: 10_000,
   idleSocketMs: 120_000,

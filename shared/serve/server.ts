@@ -62,12 +62,14 @@ export async function runServer(options: ServerOptions, clock: () => number): Pr
   const { port } = await listen(server, options);
   const ended = new AbortController();
   keepHistory(parts.history, () => parts.status.read(), ended.signal);
+  const tidying = setInterval(() => parts.chunks.letGo(), limits.cacheMs);
   return {
     host: options.host,
     port,
     spoken: parts.state.spoken,
     close: (deadlineMs) => {
       ended.abort();
+      clearInterval(tidying);
       eventLoop.close();
       parts.state.stop();
       return closeServer(server, deadlineMs);
