@@ -14,7 +14,7 @@ export function compilePackage(folder: string): string {
   const tsc = join(CHECKOUT, "node_modules", ".bin", "tsc");
   execFileSync(tsc, ["-p", "tsconfig.build.json", "--outDir", dist], {
     cwd: CHECKOUT,
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", 2, 2],
   });
   return join(dist, "src", "cli.js");
 }

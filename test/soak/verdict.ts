@@ -18,7 +18,7 @@ export interface Series {
 
 /**
  * `flat`: it is certain that it does not grow past its limit. `grows`: that it does. `unclear`: the run was too short for
- * either. `too high`: its level is past the limit, whatever it does. `not measured`: there is too little of it.
+ * either. `too high`: its level is past the limit. `not measured`: there is too little of it.
  */
 export type Verdict = "flat" | "grows" | "unclear" | "too high" | "not measured";
 
@@ -57,8 +57,8 @@ export function judge(series: Series, limits: Limits, warmUpSeconds: number): Ju
   const later = trendOf(times.slice(BLOCKS / 2), floors.slice(BLOCKS / 2), Z_LATER);
   const matters = Math.max(limits.perHour, limits.atLeast / hours);
   const verdict = ((): Verdict => {
-    if (level > limits.level) return "too high";
     if (whole.low > 0 && later.low > 0 && whole.slope > matters && later.slope > matters) return "grows";
+    if (level > limits.level) return "too high";
     return whole.high <= matters || later.high <= matters ? "flat" : "unclear";
   })();
   return { verdict, perHour: whole.slope, lowPerHour: whole.low, highPerHour: whole.high, level };
