@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
-import { currentBootId } from "../../../replica/boot-id.ts";
+import { currentBootId } from "../../../shared/storage/boot-id.ts";
 import { Follower } from "../../../replica/follower.ts";
 import type { FollowerStatus } from "../../../replica/follower-status.ts";
 import { LocalReplica } from "../../../replica/local-replica.ts";

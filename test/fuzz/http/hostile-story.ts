@@ -125,7 +125,8 @@ export class HostileStory {
     const isSame = (): boolean => replica.checksum === primary.checksum;
     while (!isSame() && performance.now() < end && replica.stoppedBy === undefined) {
       // Who has seen a newer epoch, from whomever, refuses the older one: that is what epochs are for.
-      if (replica.status.lastError?.code === "stale_epoch" && node.requests > FENCED_REQUESTS) return this.fenced();
+      if (replica.status.lastError?.code === "stale_epoch" && node.requests > FENCED_REQUESTS)
+        return this.fenced();
       await after(2);
     }
     if (!isSame()) {

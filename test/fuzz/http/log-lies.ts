@@ -180,9 +180,7 @@ export const logLies: Readonly<Record<string, Lie>> = {
   "a bomb of gzip": () =>
     aboutLog((asked) => send(asked, gzipSync(Buffer.alloc(8 << 20)), { "content-encoding": "gzip" })),
   "a bomb of zstd": () =>
-    aboutLog((asked) =>
-      send(asked, zstdCompressSync(Buffer.alloc(8 << 20)), { "content-encoding": "zstd" }),
-    ),
+    aboutLog((asked) => send(asked, zstdCompressSync(Buffer.alloc(8 << 20)), { "content-encoding": "zstd" })),
   "a redirect to elsewhere": (chance) =>
     status(pick(chance, [301, 302, 303, 307, 308]), {
       ...(chance.next() < 0.5 ? PROTOCOL : {}),
