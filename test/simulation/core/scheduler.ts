@@ -32,6 +32,7 @@ export class Scheduler {
   private held = 0;
   private first = 0x811c9dc5;
   private second = 0x9747b28c;
+  private isStepping = false;
   private stepping: SimulatedThread | undefined;
   private uncaught: unknown;
 
@@ -95,9 +96,10 @@ export class Scheduler {
     }
   }
 
-  /** For the one handler of what nothing has caught: the error belongs to the step that is under way. */
+  /** For the one handler of what nothing has caught: the error belongs to the step that is under way. @throws it, if none is */
   fail(error: unknown): void {
     const { stepping } = this;
+    if (!this.isStepping) throw error;
     if (stepping === undefined) this.uncaught ??= error;
     else this.crash(stepping, error);
   }
@@ -115,10 +117,11 @@ export class Scheduler {
       this.nowMs = Math.max(this.nowMs, event.atMs);
       this.readsInStep = 0;
       this.note(`${thread?.process.name ?? ""} ${thread?.name ?? ""} ${what} ${event.atMs}`);
+      this.isStepping = true;
       this.stepping = thread;
       this.carryOut(event);
       await this.drain();
-      this.stepping = undefined;
+      this.isStepping = false;
       const { uncaught } = this;
       this.uncaught = undefined;
       if (uncaught !== undefined) throw uncaught;

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { WorkerOptions } from "node:worker_threads";
 import * as real from "node:worker_threads";
-import { SimulatedThread, currentProcess, currentThread, runInThread } from "../core/process.ts";
+import { ProcessDied, SimulatedThread, currentProcess, currentThread } from "../core/process.ts";
 import { threadUrl } from "../module-hooks.ts";
 import { SimulatedPort, clone, makeChannel } from "./message-ports.ts";
 
@@ -34,17 +34,15 @@ export function receiveMessageOnPort(
 interface Beginning {
   readonly parentPort: SimulatedPort;
   readonly workerData: unknown;
-  readonly begun: () => void;
 }
 
 let threads = 0;
 const beginnings = new Map<number, Beginning>();
 
-/** For the module of a worker: what it finds in node:worker_threads. All that it imports has been loaded by now. */
+/** For the module of a worker: what it finds in node:worker_threads. */
 export function takeThread(thread: number): Pick<Beginning, "parentPort" | "workerData"> {
   const beginning = beginnings.get(thread)!;
   beginnings.delete(thread);
-  beginning.begun();
   return beginning;
 }
 
@@ -97,24 +95,21 @@ export class Worker extends EventEmitter {
     return this;
   }
 
-  /** Settles when all code is loaded that the module needs at its start, and what is synchronous in it has run. */
+  /** Settles when the module has been loaded and has run: no worker of the product waits for anything in that. */
   private async run(module: URL, workerData: unknown): Promise<void> {
     const number = ++threads;
-    const begun = Promise.withResolvers<void>();
-    beginnings.set(number, { parentPort: this.inner, workerData, begun: begun.resolve });
-    const ended = import(threadUrl(module, number)).then(
-      () => runInThread(this.thread, () => this.leaveUnlessHeard()),
-      (error: unknown) => {
-        begun.resolve();
-        this.parent.process.machine.scheduler.fail(error);
-      },
-    );
-    await Promise.race([begun.promise, ended]);
+    beginnings.set(number, { parentPort: this.inner, workerData });
+    try {
+      await import(threadUrl(module, number));
+    } catch (error) {
+      if (!(error instanceof ProcessDied)) this.thread.crash(error);
+    }
+    const { scheduler } = this.parent.process.machine;
+    scheduler.afterIn(END_MS, "thread.idle", this.thread, () => this.leaveUnlessHeard());
   }
 
-  /** A thread ends when nothing can wake it any more. */
+  /** A thread ends when nothing can wake it any more: those that stay listen to their parent from their start on. */
   private leaveUnlessHeard(): void {
-    if (!this.thread.isAlive) return;
     if (this.inner.isHeard) this.inner.on("close", () => this.exit(0));
     else this.exit(0);
   }

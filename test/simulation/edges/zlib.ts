@@ -1,5 +1,6 @@
 import * as real from "node:zlib";
 import { currentProcess } from "../core/process.ts";
+import { storeAsZstd } from "./stored-zstd.ts";
 
 export { constants, crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
 
@@ -10,11 +11,11 @@ const START_MS = 0.1;
 type Done = (error: Error | null, result: Buffer) => void;
 
 export function gzip(input: Buffer | string, options: real.ZlibOptions, done: Done): void {
-  compress("zlib.gzip", input, () => real.gzipSync(input, options), done);
+  compress("zlib.gzip", input, () => real.gzipSync(input, { ...options, level: 0 }), done);
 }
 
-export function zstdCompress(input: Buffer | string, options: real.ZstdOptions, done: Done): void {
-  compress("zlib.zstd", input, () => real.zstdCompressSync(input, options), done);
+export function zstdCompress(input: Buffer | string, _options: real.ZstdOptions, done: Done): void {
+  compress("zlib.zstd", input, () => storeAsZstd(Buffer.from(input)), done);
 }
 
 /** Done at once; the answer comes later. */
