@@ -41,7 +41,7 @@ export interface LocalReplicaOptions {
   readonly isDurable: boolean;
   /** The newest history that is durably known of; the position may have lost sight of it in a power loss. */
   readonly seen: { readonly logId?: string | undefined; readonly epoch?: number | undefined };
-  /** Of the machine ({@link ./boot-id.ts!currentBootId}). */
+  /** Of the machine ({@link ../shared/storage/boot-id.ts!currentBootId}). */
   readonly bootId: string;
   /** What comes from the primary is written only where it has. */
   readonly room: DiskRoom;
@@ -304,6 +304,10 @@ export class LocalReplica {
   async applyNext(): Promise<boolean> {
     const { standing } = this;
     if (standing === undefined) return false;
+    // Also of what is due while nothing comes: then something may come.
+    const { holdingCommits } = standing.care;
+    if (holdingCommits !== undefined) await holdingCommits;
+    if (this.standing !== standing) return false;
     const { nowMs, metrics } = this.options;
     try {
       const batch = this.pending ?? standing.batches.next();

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
-import { WAL_TARGET_BYTES } from "../shared/plan/replica-checkpoint-policy.ts";
+import { WAL_LIMIT_BYTES, WAL_TARGET_BYTES } from "../shared/plan/replica-checkpoint-policy.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
+import { LocalReplica } from "./local-replica.ts";
 import { WalCare } from "./wal-care.ts";
 
 test("a checkpoint that was asked for while another one ran does not begin once the standing is given up", async () => {
@@ -69,5 +70,49 @@ test("a WAL that was emptied has no frames, also before the next commit: nothing
   }
   expect(care.status).toMatchObject({ checkpoints: 1, restarts: 1, frames: 0 });
   expect(await care.finish()).toEqual({ isComplete: true, walFrames: 0, copiedFrames: 0 });
+  eventLoop.close();
+});
+
+test("a commit that comes while the WAL is being restarted, begun when nothing came, waits for that", async () => {
+  const frames = WAL_LIMIT_BYTES / 4096;
+  const order: string[] = [];
+  const passing: (() => void)[] = [];
+  let nowMs = 0;
+  const checkpointer = {
+    passive: () => {
+      const { promise, resolve } = Promise.withResolvers<{ checkpointedFrames: number; busy: boolean }>();
+      passing.push(() => resolve({ checkpointedFrames: frames - 1, busy: false }));
+      return promise;
+    },
+  };
+  const eventLoop = new EventLoopDelay("engine", () => 0);
+  const metrics = new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 });
+  const care = new WalCare({
+    database: { appender: { header: { mxFrame: frames, salts: 1n }, pageSizeBytes: 4096 }, checkpointer },
+    applier: { position: { applied: {} } },
+    table: {},
+    copy: {},
+    nowMs: () => nowMs,
+    metrics,
+  } as unknown as ConstructorParameters<typeof WalCare>[0]);
+  const next = (): undefined => void order.push("the next batch is looked for");
+  const local = Object.assign(Object.create(LocalReplica.prototype) as object, {
+    standing: { care, batches: { next } },
+    options: { nowMs: () => nowMs, metrics },
+  }) as unknown as LocalReplica;
+
+  void care.tend();
+  passing.shift()!();
+  await care.settle();
+  nowMs += 1000;
+  // All but a frame is copied: the rest, and then the restart, while nothing is applied.
+  const finished = care.tend()?.then(() => order.push("finished"));
+  expect(finished).toBeDefined();
+  const applied = local.applyNext();
+  await new Promise(setImmediate);
+  expect(order).toEqual([]);
+  passing.shift()!();
+  await Promise.all([finished, applied]);
+  expect(order).toEqual(["finished", "the next batch is looked for"]);
   eventLoop.close();
 });

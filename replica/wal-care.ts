@@ -32,6 +32,7 @@ export class WalCare {
   private readonly nowMs: () => number;
   private readonly metrics: ReplicaEngineMetrics;
   private running: Promise<void> | undefined;
+  private finishing: Promise<void> | undefined;
   private isOver = false;
   /** The header of the WAL that was emptied last. The appender goes by it until the next commit. */
   private emptied: WalIndexHeader | undefined;
@@ -82,6 +83,11 @@ export class WalCare {
     return compareCursors(mark, floor.cursor) < 0 ? mark : floor.cursor;
   }
 
+  /** What no commit may begin before the end of, whoever has begun it: it restarts the WAL. Never rejects. */
+  get holdingCommits(): Promise<void> | undefined {
+    return this.finishing;
+  }
+
   committed(): void {
     this.lastCommitMs = this.nowMs();
   }
@@ -115,7 +121,12 @@ export class WalCare {
     this.running = work.finally(() => {
       this.running = undefined;
     });
-    if (action === "finish") return this.running;
+    if (action === "finish") {
+      this.finishing = this.settle().finally(() => {
+        this.finishing = undefined;
+      });
+      return this.running;
+    }
     // Its failure shows when the next commit or checkpoint meets the same disk.
     this.running.catch(() => undefined);
     return undefined;
