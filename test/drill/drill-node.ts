@@ -1,6 +1,9 @@
 import { rmSync } from "node:fs";
 import { ServingProcess } from "../harness/node-process.ts";
 
+/** Also on a machine that has much else to do. */
+const START_LIMIT_MS = 90_000;
+
 type Environment = Readonly<Record<string, string>>;
 
 /** A real Tailrace node that is killed, frozen and started again; what it has said in all its lives is kept. */
@@ -55,7 +58,7 @@ export class DrillNode {
 
   async start(env: Environment = {}): Promise<void> {
     this.launch(env);
-    await this.process.ready();
+    await this.process.ready(START_LIMIT_MS);
     this.onUp(Number(this.process.port));
   }
 
@@ -68,7 +71,7 @@ export class DrillNode {
   /** After a {@link launch}, or whatever may have ended it: waits until it is there, started again if it has to be. */
   async arrive(): Promise<void> {
     if (!this.isRunning) this.launch();
-    await this.process.ready().catch(() => this.start());
+    await this.process.ready(START_LIMIT_MS).catch(() => this.start());
     this.onUp(Number(this.process.port));
   }
 

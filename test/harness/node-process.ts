@@ -134,10 +134,10 @@ export class ServingProcess extends NodeProcess {
   }
 
   /** Waits until it has named its address. */
-  async ready(): Promise<void> {
+  async ready(limitMs: number = START_LIMIT_MS): Promise<void> {
     const others = this.child.spawnargs.flatMap((text) => text.match(ANY_URL) ?? []);
     const known = others.map((text) => `(?!${text}\\b)`).join("");
-    const [url] = await this.waitFor(new RegExp(`${known}http://127\\.0\\.0\\.1:\\d+(?=\\D)`));
+    const [url] = await this.waitFor(new RegExp(`${known}http://127\\.0\\.0\\.1:\\d+(?=\\D)`), limitMs);
     this.url = url;
   }
 
