@@ -114,6 +114,13 @@ test.each([
   expect(readdirSync(folder).toSorted()).toEqual(["00000002.db", "00000002.json", "00000002.sums", "README"]);
 });
 
+test("a generation made at a moment that no calendar has is none: its date could not be told", () => {
+  add(SnapshotStore.open(folder));
+  const path = join(folder, "00000001.json");
+  writeFileSync(path, readFileSync(path, "utf8").replace(`"createdMs": 1`, `"createdMs": 8640000000000001`));
+  expect(SnapshotStore.open(folder).list()).toEqual([]);
+});
+
 test("a generation of a later Tailrace is refused, not removed", () => {
   add(SnapshotStore.open(folder));
   const path = join(folder, "00000001.json");

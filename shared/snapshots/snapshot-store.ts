@@ -18,6 +18,8 @@ import type { Cursor } from "../units.ts";
  */
 const SNAPSHOT_FORMAT_VERSION = 1;
 const PAGE_HASH_BYTES = 8;
+/** The last moment that a Date can be. */
+const MAX_DATE_MS = 8.64e15;
 
 const metadata = z.object({
   formatVersion: z.literal(SNAPSHOT_FORMAT_VERSION),
@@ -30,7 +32,7 @@ const metadata = z.object({
   cursor: z.object({ segment: z.int().positive(), offset: z.int().nonnegative() }),
   logId: z.string().regex(/^[0-9a-f]{32}$/),
   epoch: z.int().nonnegative(),
-  createdMs: z.int().nonnegative(),
+  createdMs: z.int().nonnegative().max(MAX_DATE_MS),
 });
 
 export interface SnapshotPaths {
