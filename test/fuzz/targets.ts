@@ -1,6 +1,15 @@
 import type { Target } from "./engine/target.ts";
+import { configurationTarget } from "./files/configuration.ts";
+import { documentTargets } from "./files/documents.ts";
 import { formatTargets } from "./files/formats.ts";
+import { receiverTarget } from "./files/receiver.ts";
 import { sqliteTargets } from "./files/sqlite.ts";
 
 /** All that is fuzzed. A new target is listed here. */
-export const TARGETS: readonly Target[] = [...formatTargets, ...sqliteTargets];
+export const TARGETS: readonly Target[] = [
+  ...formatTargets,
+  receiverTarget,
+  ...sqliteTargets,
+  ...documentTargets,
+  configurationTarget,
+];

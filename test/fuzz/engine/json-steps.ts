@@ -110,7 +110,9 @@ function withValue(document: unknown, path: Path, value: unknown): unknown {
   const last = path.at(-1);
   if (last === undefined) return value;
   const parent = at(document, path.slice(0, -1));
-  if (typeof parent === "object" && parent !== null)
+  // The length of a list is no value in a document.
+  const isLength = Array.isArray(parent) && last === "length";
+  if (typeof parent === "object" && parent !== null && !isLength)
     Object.defineProperty(parent, last, { value, enumerable: true, writable: true, configurable: true });
   return document;
 }

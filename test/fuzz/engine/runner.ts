@@ -24,6 +24,8 @@ for (const target of TARGETS.filter(({ name }) => run.targets.includes(name))) {
   const folder = mkdtempSync(join(run.folder, "target-"));
   mkdirSync(folder, { recursive: true });
   note(target.name, -1);
+  // What one has left behind is not to be counted against the next.
+  globalThis.gc?.();
   const opened = await target.open(folder);
   await tryAll(target.name, opened, run.inputs ?? (run.isShort ? target.shortRun : Infinity));
   await opened.close?.();
