@@ -49,6 +49,8 @@ export class DiskRoom {
    * @throws NoRoomError (storage_failed)
    */
   take(bytes: number, what: string): void {
+    // Who has nothing to write is none the worse for a full disk.
+    if (bytes === 0) return;
     const nowMs = this.options.nowMs();
     if (bytes > this.leftBytes || nowMs - this.lookedMs > FRESH_MS) this.look(nowMs);
     if (bytes > this.leftBytes) throw new NoRoomError(what, bytes, this.leftBytes);

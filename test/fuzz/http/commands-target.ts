@@ -32,7 +32,7 @@ interface AnswerStep extends Step {
 export const commandsTarget: Target = {
   name: "http/commands",
   maxMs: MAX_MS,
-  shortRun: 250,
+  shortRun: 120,
   open: () => OpenCommands.start(),
 };
 

@@ -87,6 +87,11 @@ export class FollowedReplica {
     this.pauses = 0;
   }
 
+  /** Its clock jumps ahead. */
+  passTime(ms: number): void {
+    this.pausedMs += ms;
+  }
+
   async close(): Promise<void> {
     await this.follower.close();
     await this.transport.close();

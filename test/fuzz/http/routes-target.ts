@@ -30,7 +30,7 @@ interface Known {
 export const routesTarget: Target = {
   name: "http/routes",
   maxMs: 2 * ANSWER_MS,
-  shortRun: 600,
+  shortRun: 400,
   open: async (folder) => new OpenRoutes(await NodePair.start(folder)),
 };
 
