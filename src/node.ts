@@ -76,7 +76,8 @@ export async function startNode<E extends Engine>({
   const isNewDataDir = !existsSync(dataDir);
   const discard = async (): Promise<void> => {
     await opened.disposeAsync();
-    if (isNewDataDir) await rm(dataDir, { recursive: true, force: true });
+    // What cannot be removed stays: whoever called this has the reason why nothing was opened.
+    if (isNewDataDir) await rm(dataDir, { recursive: true, force: true }).catch(() => {});
   };
   try {
     opened.defer(claimFile(file, driverName));
