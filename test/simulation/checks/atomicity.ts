@@ -41,7 +41,7 @@ export class AtomicityCheck implements Check {
   }
 
   hold(site: Site): void {
-    if (!site.isReadable || site.holder.isHolding) return;
+    if (!site.isReadable || site.isForeign || site.holder.isHolding) return;
     this.compare(
       site,
       read(site, () => site.holder.hold()),
@@ -50,6 +50,7 @@ export class AtomicityCheck implements Check {
 
   private look(site: Site): void {
     const { counts } = this.scene;
+    if (site.isForeign) return;
     counts.add("states read");
     this.compare(
       site,

@@ -1,6 +1,5 @@
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { sizeOf } from "../world/read-file.ts";
+import { namesIn, sizeOf } from "../world/read-file.ts";
 import type { Change, Site } from "../world/site.ts";
 import type { Check, Scene } from "./check.ts";
 import { Violation } from "./violation.ts";
@@ -48,7 +47,8 @@ export class BoundsCheck implements Check {
   snapshots(site: Site): void {
     const { settings } = this.scene;
     const { keepSnapshots } = site.role === "primary" ? settings.primary : settings.feed;
-    const count = readdirSync(join(site.dataDir, "snapshots")).filter((name) => name.endsWith(".db")).length;
+    const folder = join(site.dataDir, "snapshots");
+    const count = namesIn(folder).filter((name) => name.endsWith(".db")).length;
     this.limit(`${site.name}'s snapshots`, count, keepSnapshots + MORE_SNAPSHOTS);
   }
 

@@ -53,6 +53,7 @@ export class MonotonyCheck implements Check {
 
   private follow(site: Site): void {
     const { oracle } = this.scene;
+    if (site.isForeign) return;
     const place = oracle.placeFrom(site.isFresh ? 0 : site.place, site.image);
     if (place === undefined) {
       const earlier = oracle.placeFrom(0, site.image);

@@ -1,7 +1,7 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checksumOf } from "../world/database-image.ts";
-import { fileBytes } from "../world/read-file.ts";
+import { fileBytes, namesIn } from "../world/read-file.ts";
 import type { Site } from "../world/site.ts";
 import type { Scene } from "./check.ts";
 import { Violation } from "./violation.ts";
@@ -30,7 +30,7 @@ export class NothingUnverifiedCheck {
   /** Something has changed in the folder of snapshots. */
   snapshots(site: Site): void {
     const folder = join(site.dataDir, "snapshots");
-    const names = listed(folder);
+    const names = namesIn(folder).filter((name) => name.endsWith(".json"));
     const before = this.seen.get(site) ?? new Set();
     this.seen.set(site, new Set(names));
     if (site.isReadable) for (const name of names) if (!before.has(name)) this.verify(site, folder, name);
@@ -54,13 +54,5 @@ export class NothingUnverifiedCheck {
         `snapshot ${name} of ${site.name} is not the state of transaction ${said.txid}`,
       );
     this.scene.counts.add("snapshots verified");
-  }
-}
-
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => name.endsWith(".json"));
-  } catch {
-    return [];
   }
 }

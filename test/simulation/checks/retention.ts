@@ -1,5 +1,6 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { namesIn } from "../world/read-file.ts";
 import type { Change, Site } from "../world/site.ts";
 import type { Check, Scene } from "./check.ts";
 import { Violation } from "./violation.ts";
@@ -106,10 +107,7 @@ interface Snapshot {
 function newestSnapshot(site: Site): Snapshot | undefined {
   const folder = join(site.dataDir, "snapshots");
   try {
-    const newest = readdirSync(folder)
-      .filter((name) => name.endsWith(".json"))
-      .toSorted()
-      .at(-1);
+    const newest = namesIn(folder).findLast((name) => name.endsWith(".json"));
     return newest === undefined
       ? undefined
       : (JSON.parse(readFileSync(join(folder, newest), "utf8")) as Snapshot);

@@ -1,7 +1,8 @@
-import { readdirSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { FaultCode, FaultyWork } from "../disk/disk-faults.ts";
 import type { Random } from "../core/random.ts";
+import { namesIn, sizeOf } from "../world/read-file.ts";
 import type { Site } from "../world/site.ts";
 import type { World } from "../world/world.ts";
 import { fault } from "./action.ts";
@@ -54,11 +55,6 @@ function begin(world: World, random: Random, kind: string): Site {
 
 /** The file, or those in the folder, of that name. */
 function filesAt(path: string): string[] {
-  try {
-    return readdirSync(path)
-      .toSorted()
-      .map((name) => join(path, name));
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOTDIR" ? [path] : [];
-  }
+  if (sizeOf(path) === undefined) return [];
+  return statSync(path).isDirectory() ? namesIn(path).map((name) => join(path, name)) : [path];
 }

@@ -27,13 +27,8 @@ export const fileFaults: Readonly<Record<string, Action>> = {
     if (site === undefined) return;
     world.faults.add("folder deleted");
     world.counts.add("replicas' folders deleted");
-    world.kill(site, downMs(random));
-    site.isFresh = true;
-    site.isReadable = false;
-    site.closeReaders();
-    for (const suffix of SUFFIXES) site.machine.disk.remove(`${site.file}${suffix}`);
-    site.machine.disk.remove(site.dataDir);
-    site.forget();
+    site.restartMs = downMs(world, random);
+    world.removeReplica(site);
   }),
   restore: fault(0.5, restore),
   "foreign write": fault(0.3, (world, random) => {
@@ -54,7 +49,7 @@ function restore(world: World, random: Random): void {
   world.counts.add("primaries restored");
   world.application.stop();
   const { primary } = world;
-  if (random.chance(0.5)) world.kill(primary, downMs(random));
+  if (random.chance(0.5)) world.kill(primary, downMs(world, random));
   primary.closeReaders();
   const { disk } = primary.machine;
   for (const suffix of ["-wal", "-shm"]) disk.remove(`${primary.file}${suffix}`);

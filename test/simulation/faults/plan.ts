@@ -42,9 +42,10 @@ export class Plan {
     const { seed, kinds, withoutFaults } = options;
     this.random = new Random(`${seed}/plan`);
     const draw = new Random(`${seed}/kinds`);
+    const faultRate = withoutFaults ? 0 : draw.pick([0.05, 0.2, 0.6]);
     const weights = Object.entries(kinds).map(([kind, { weight, isFault }]) => {
       const factor = drawFactor(draw, isFault);
-      return [kind, isFault && withoutFaults ? 0 : weight * factor] as const;
+      return [kind, isFault ? weight * factor * faultRate : weight * factor] as const;
     });
     this.weights = weights.filter(([, weight]) => weight > 0);
   }

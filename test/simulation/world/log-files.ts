@@ -1,7 +1,7 @@
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { fileRange } from "./read-file.ts";
+import { fileRange, namesIn } from "./read-file.ts";
 
 const HEADER_BYTES = 80;
 const FRAGMENT_HEADER_BYTES = 96;
@@ -119,13 +119,7 @@ export class LogFiles {
   }
 
   private present(): Map<number, string> {
-    let names: string[] = [];
-    try {
-      names = readdirSync(this.folder);
-    } catch {
-      // Not made yet.
-    }
-    const logs = names.filter((name) => /^[0-9a-f]{16}\.log$/.test(name)).toSorted();
+    const logs = namesIn(this.folder).filter((name) => /^[0-9a-f]{16}\.log$/.test(name));
     return new Map(logs.map((name) => [Number.parseInt(name.slice(0, 16), 16), join(this.folder, name)]));
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, readdirSync, statSync } from "node:fs";
 
 /** The whole file; undefined where there is none. */
 export function fileBytes(path: string): Buffer | undefined {
@@ -22,4 +22,9 @@ export function fileRange(path: string, offset: number, length?: number): Buffer
 /** The file's size; undefined where there is none. */
 export function sizeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+/** What is in the folder, in order; nothing where there is none. */
+export function namesIn(folder: string): string[] {
+  return sizeOf(folder) === undefined ? [] : readdirSync(folder).toSorted();
 }

@@ -159,11 +159,15 @@ export class World implements Scene {
     site.restartMs = downMs;
     site.closeReaders();
     site.isReadable = false;
-    const isApplicationThere = site === this.primary;
     this.checks.died(site, "power loss");
+    const floor = site.position?.floor;
+    const logId = site.position?.logId;
     site.machine.powerLoss();
     site.forget();
-    if (!isApplicationThere) return;
+    // What is on disk by its own word: that, at least, is there when it comes back.
+    if (floor !== undefined && logId !== undefined)
+      site.place = Math.min(site.place, this.history.find(logId, floor.txid)?.place ?? 0);
+    if (site !== this.primary) return;
     this.application.kill();
     this.after(Math.max(0, downMs + (this.random.chance(0.5) ? 50 : -50)), "application starts", () =>
       this.startApplication(),
@@ -209,12 +213,25 @@ export class World implements Scene {
       machine.clock.drift = 1;
       site.holder.release();
       node.process?.dieAtCrossing(Number.POSITIVE_INFINITY);
+      if (site.isForeign) this.removeReplica(site);
       node.start();
     }
     this.application.process?.dieAtCrossing(Number.POSITIVE_INFINITY);
     this.startApplication();
     this.application.end(false);
     this.application.transact(this.random, transfer);
+  }
+
+  /** What its hint tells an operator to do with a replica that somebody has written to. */
+  removeReplica(site: Site): void {
+    site.node.kill();
+    site.closeReaders();
+    site.isReadable = false;
+    site.isForeign = false;
+    site.isFresh = true;
+    for (const suffix of ["", "-wal", "-shm"]) site.machine.disk.remove(`${site.file}${suffix}`);
+    site.machine.disk.remove(site.dataDir);
+    site.forget();
   }
 
   /** Everything ends in order: the nodes, and then the application. */
@@ -280,8 +297,10 @@ export class World implements Scene {
   private makeSite(options: Omit<ConstructorParameters<typeof Site>[0], "events">): Site {
     const events: NodeEvents = {
       opened: () => this.guard(() => this.opened(site)),
-      noticed: ({ name, fields, text }) =>
-        this.guard(() => this.checks.noticed(site, name, { ...fields, text })),
+      noticed: ({ name, fields, text }) => {
+        if (name === "resync_done" || name === "bootstrap_done") site.isForeign = false;
+        this.guard(() => this.checks.noticed(site, name, { ...fields, text }));
+      },
       failed: (code, message) => this.guard(() => this.checks.failed(site, code, message)),
       died: () => this.died(site),
     };
