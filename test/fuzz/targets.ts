@@ -15,4 +15,5 @@ export const TARGETS: readonly Target[] = [
   ...documentTargets,
   configurationTarget,
   ...folderTargets,
+  ...httpTargets,
 ];
