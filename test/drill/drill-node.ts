@@ -1,6 +1,8 @@
 import { rmSync } from "node:fs";
 import { ServingProcess } from "../harness/node-process.ts";
 
+/** In a line of the log. All that is no such line is Node's own: a warning, a stack. */
+const MISTAKE = /"internal"|assertion failed|Cannot read properties|is not a function|is not defined/;
 /** Also on a machine that has much else to do. */
 const START_LIMIT_MS = 90_000;
 
@@ -15,6 +17,7 @@ export class DrillNode {
   private readonly onUp: (port: number) => void;
   private readonly pastLives: string[] = [];
   private life: ServingProcess | undefined;
+  private heardLength = 0;
   kills = 0;
 
   constructor(
@@ -47,6 +50,15 @@ export class DrillNode {
   /** How often it fetched a snapshot or compared all pages. */
   get resyncs(): number {
     return this.text.match(/"name":"(resync|bootstrap)_done"/g)?.length ?? 0;
+  }
+
+  /** What it has said since this was asked last that no node says, whatever is done to it: mistakes of its makers. */
+  takeConfessions(): string[] {
+    const { text } = this;
+    const end = text.lastIndexOf("\n") + 1;
+    const lines = text.slice(this.heardLength, end).split("\n");
+    this.heardLength = end;
+    return lines.filter((line) => (line !== "" && !line.startsWith("{")) || MISTAKE.test(line));
   }
 
   /** Starts it, without waiting until it is there. */

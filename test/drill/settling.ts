@@ -31,6 +31,8 @@ export async function settle(cluster: Cluster, { mayStepBack }: { mayStepBack: b
   for (const { name, isRunning } of cluster.nodes)
     if (!isRunning) problems.push(`${name} has ended by itself`);
   if (problems.length === 0) problems.push(...(await converge(cluster)));
+  for (const node of cluster.nodes)
+    problems.push(...node.takeConfessions().map((line) => `${node.name} says ${line}`));
   const seconds = (performance.now() - startMs) / 1000;
 
   const seen = await cluster.readers.report();
