@@ -51,6 +51,8 @@ export interface CaptureOptions extends Partial<CaptureLimits> {
   readonly durability: Durability;
   /** 64 MiB. */
   readonly segmentSizeBytes?: number;
+  /** 32 hex digits. The system's own where it is left out; another one stands for a machine that went down. */
+  readonly bootId?: string;
 }
 
 export const SEGMENT_SIZE_BYTES: number = 64 * MIB;

@@ -7,6 +7,7 @@ import { writeFileAtomically } from "../shared/storage/atomic-file.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { onStorage } from "../shared/storage/storage-error.ts";
 import { hex64 } from "../shared/units.ts";
+import type { Txid } from "../shared/units.ts";
 import type { Capture } from "./capture.ts";
 
 /*
@@ -76,6 +77,12 @@ export function wasClosedCleanly(
     data.databaseChecksum === hex64(log.headChecksum) &&
     data.file === stampOf(databaseFile)
   );
+}
+
+/** The last transaction of the log when Tailrace stopped in order; all up to it is on disk. 0 where it never did. */
+export function closedAt(folder: DataFolder, logId: string): Txid {
+  const parsed = schema.safeParse(readJson(pathIn(folder)));
+  return parsed.success && parsed.data.logId === logId ? parsed.data.txid : 0;
 }
 
 /** What changes whenever anything is written to the file. By path: opening and closing it would drop SQLite's locks. */

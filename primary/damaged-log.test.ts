@@ -2,8 +2,10 @@ import { execFileSync } from "node:child_process";
 import { crc32 } from "node:zlib";
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { SEGMENT_HEADER_BYTES } from "../shared/format/segment.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
+import { temporaryFolder } from "../test/harness/folder.ts";
 
 const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
 const INSERT = "for i in range(60): c.execute('insert into t(b) values(?)', (os.urandom(3000),))";
@@ -102,4 +104,59 @@ async function refusedUnchanged(database: CapturedDatabase, message: RegExp): Pr
 function digest({ file, dataDir }: CapturedDatabase): string {
   const command = `find ${dataDir} ${file} -type f ! -name 'lock.db*' | sort | xargs sha256sum`;
   return execFileSync("sh", ["-c", command], { encoding: "utf8" });
+}
+
+describe("power is lost while commits of one slice are on their way to the disk, and a later one gets there alone", () => {
+  test("the log is cut where the first is missing; what was durable before is put back into the database", async () => {
+    const { database, logId } = await powerLost("a".repeat(32), 20, 16);
+    await database.start();
+    expect((await database.status()).log.logId).toBe(logId);
+    expect(database.messages.join("\n")).toContain("what the machine went down over");
+    expect(database.messages.join("\n")).toContain("put back from the log");
+    expect(database.python("print(c.execute('select count(*) from t').fetchone()[0])")).toBe("15\n");
+    expect(await database.prove()).toBe(15);
+  });
+
+  test("without a loss of power the same is damage: what is behind it was acknowledged", async () => {
+    const { database, logId } = await powerLost("b".repeat(32), 20, 16);
+    await database.start();
+    expect((await database.status()).log.logId).not.toBe(logId);
+  });
+});
+
+/**
+ * Stopped, with the files as a loss of power leaves them: of so many commits nothing in the database, for SQLite had not
+ * synced its WAL, and all of them in the log, but for one whose sectors had not been written.
+ *
+ * @param bootId of the machine afterwards
+ */
+async function powerLost(
+  bootId: string,
+  commits: number,
+  missing: number,
+): Promise<{ database: CapturedDatabase; logId: string }> {
+  const folder = temporaryFolder();
+  const first = new CapturedDatabase({ durability: "commit", bootId: "b".repeat(32) }, folder);
+  const { file, dataDir } = first;
+  first.python(SETUP);
+  first.keepStart();
+  await first.start();
+  first.python(`for i in range(${commits}): c.execute('insert into t(b) values(?)', (os.urandom(3000),))`);
+  await first.capture.durable();
+  const { logId } = (await first.status()).log;
+  const ends: number[] = [];
+  first.eachFragment(({ lengthBytes }) => ends.push((ends.at(-1) ?? SEGMENT_HEADER_BYTES) + lengthBytes));
+  execFileSync("cp", ["-r", dataDir, `${dataDir}.kept`]);
+  execFileSync("cp", [file, `${file}.kept`]);
+  await first.stop();
+
+  rmSync(dataDir, { recursive: true });
+  execFileSync("mv", [`${dataDir}.kept`, dataDir]);
+  // Into the file that is there: it is the same one after a loss of power.
+  execFileSync("cp", [`${file}.kept`, file]);
+  const segment = join(dataDir, "log", "0000000000000001.log");
+  const bytes = readFileSync(segment);
+  bytes.fill(0, ends[missing - 1]! - 1024, ends[missing - 1]! - 512);
+  writeFileSync(segment, bytes);
+  return { database: new CapturedDatabase({ durability: "commit", bootId }, folder), logId };
 }

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { expect, onTestFinished, test } from "vitest";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
 import { WalAppender } from "../shared/sqlite/wal-appender.ts";
+import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { hashPage } from "../shared/format/page-hash.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
@@ -17,6 +18,7 @@ async function captureOf(outside: CapturedDatabase, said: string[] = []): Promis
     database,
     folder,
     durability: "os",
+    bootId: UNKNOWN_BOOT,
     segmentSizeBytes: 1 << 20,
     clock: () => 1_700_000_000_000,
     say: (text) => said.push(text),

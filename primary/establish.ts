@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { TailraceError } from "../shared/errors.ts";
 import type { WalMark } from "../shared/format/record.ts";
 import { DamagedLogError } from "../shared/log/damaged-log-error.ts";
@@ -12,11 +13,12 @@ import { PageTable } from "../shared/pages/page-table.ts";
 import { fillTable, scanView } from "../shared/pages/scan.ts";
 import { judgeDatabase } from "../shared/plan/reconcile.ts";
 import type { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
+import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { readMeta, writeMeta } from "../shared/storage/meta-file.ts";
 import type { PrimaryMeta as Meta } from "../shared/storage/meta-file.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
-import { wasClosedCleanly } from "./clean-close.ts";
+import { closedAt, wasClosedCleanly } from "./clean-close.ts";
 import { inSlices, recordDifference } from "./difference.ts";
 import { loggedStates, openPageTable, setLogAside } from "./history.ts";
 import type { Pin } from "./pin.ts";
@@ -34,6 +36,8 @@ export interface EstablishOptions {
   /** Taken, so that the WAL keeps what is in it. */
   readonly pin: Pin;
   readonly durability: Durability;
+  /** Of the machine ({@link ../shared/storage/boot-id.ts!currentBootId}). */
+  readonly bootId: string;
   readonly segmentSizeBytes: number;
   /** Unix ms. */
   readonly clock: () => number;
@@ -67,7 +71,7 @@ export interface Established {
  * moved on unseen, which is logged as one difference. A log that cannot be continued is set aside for a new one.
  */
 export async function establish(options: EstablishOptions): Promise<Established> {
-  const { database, folder, isNewDatabase, say } = options;
+  const { folder, isNewDatabase, say } = options;
   const meta = readMeta(folder.metaFile);
   if (meta?.role === "replica") {
     throw new TailraceError("invalid_configuration", `${folder.path} is the data folder of a replica`, {
@@ -84,7 +88,7 @@ export async function establish(options: EstablishOptions): Promise<Established>
         opened.close();
         return await replaceLog(options, meta, established);
       }
-      if (meta.databaseFile !== database.identity) writeMeta(folder.metaFile, established.meta);
+      if (!isDeepStrictEqual(meta, established.meta)) writeMeta(folder.metaFile, established.meta);
       return established;
     } catch (error) {
       if (!(error instanceof TailraceError) || !error.retryable || tries === BUSY_TRIES) {
@@ -99,7 +103,7 @@ export async function establish(options: EstablishOptions): Promise<Established>
 
 /** @returns why it cannot be continued, where it cannot */
 function openLog(options: EstablishOptions, meta: Meta): LogWriter | string {
-  const { database, folder, say } = options;
+  const { database, folder, bootId, say } = options;
   if (meta.pageSizeBytes !== database.pageSizeBytes) {
     return `the database's page size changed from ${meta.pageSizeBytes} to ${database.pageSizeBytes}`;
   }
@@ -107,9 +111,16 @@ function openLog(options: EstablishOptions, meta: Meta): LogWriter | string {
   if (!existsSync(folder.logFolder) || listSegments(folder.logFolder).length === 0)
     return "its segments are gone";
   try {
-    const { log, cut } = LogWriter.open(logOptions(options, meta, { txid: 0, checksum: 0n, pageCount: 0 }));
-    if (cut !== undefined)
-      say(`cut ${cut.bytes} bytes of an unfinished record off log segment ${cut.segment}`);
+    const wentDown = meta.bootId !== bootId || bootId === UNKNOWN_BOOT;
+    const { log, cut } = LogWriter.open({
+      ...logOptions(options, meta, { txid: 0, checksum: 0n, pageCount: 0 }),
+      // All of a slice is synced at once: some of it may be there without what comes before. Nobody was told of it.
+      lackingAfter: wentDown ? closedAt(folder, meta.logId) : undefined,
+    });
+    if (cut !== undefined) {
+      const what = wentDown ? "what the machine went down over" : "an unfinished record";
+      say(`cut ${cut.bytes} bytes of ${what} off log segment ${cut.segment}`);
+    }
     // Nobody may begin at a state that the log had, and will not have again.
     const beyond = options.snapshots?.removeBeyond(meta.logId, log.end) ?? [];
     if (beyond.length > 0)
@@ -129,7 +140,7 @@ async function reconcile(
 ): Promise<Established | string> {
   const { database, folder, pin, say } = options;
   const isSameFile = meta.databaseFile === database.identity;
-  const here = { ...meta, databaseFile: database.identity };
+  const here = { ...meta, databaseFile: database.identity, bootId: options.bootId };
   let table = openPageTable(folder, log);
   const source = log.lastSource;
   if (table !== undefined && source !== undefined && holds(database, source)) {
@@ -225,6 +236,7 @@ async function beginLog(options: EstablishOptions, epoch: number): Promise<Estab
       epoch,
       databaseFile: database.identity,
       pageSizeBytes: view.pageSizeBytes,
+      bootId: options.bootId,
     };
     const table = PageTable.create(folder.pageTableFile);
     await inSlices(fillTable(table, view));

@@ -4,6 +4,7 @@ import { ftruncateSync, writeSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import type { LogStorage } from "../shared/log/log-writer.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
+import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
 import { attachDatabase } from "./attached-database.ts";
@@ -49,6 +50,7 @@ test("wherever in a record the disk becomes full or read-only, the log ends whol
     database,
     folder,
     durability: "group",
+    bootId: UNKNOWN_BOOT,
     segmentSizeBytes: 1 << 20,
     clock: () => 1_700_000_000_000,
     say: () => {},

@@ -19,6 +19,7 @@ import type {
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
+import { currentBootId } from "../shared/storage/boot-id.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { inspectDatabaseFile } from "../shared/storage/database-file.ts";
 import { assertSupportedFileSystem } from "../shared/storage/file-system.ts";
@@ -281,6 +282,7 @@ export class PrimaryEngine {
         folder,
         // Mode `commit` is kept by the loop: one fsync for all that was found at once.
         durability: durability === "os" ? "os" : "group",
+        bootId: options.bootId ?? currentBootId(),
         segmentSizeBytes,
         clock,
         say,

@@ -17,7 +17,7 @@ import { DiskRoom, KEEP_FREE_BYTES } from "../shared/storage/disk-room.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
 import { verificationError, verificationNotice } from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
-import { currentBootId } from "./boot-id.ts";
+import { currentBootId } from "../shared/storage/boot-id.ts";
 import { Feed } from "./feed.ts";
 import type { FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
 import { Follower, MAX_BACKLOG_BYTES } from "./follower.ts";

@@ -9,7 +9,7 @@ import { PageTable } from "../shared/pages/page-table.ts";
 import { hex64 } from "../shared/units.ts";
 import { Applier, FOREIGN_WRITE_HINT } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
-import { UNKNOWN_BOOT } from "./boot-id.ts";
+import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
 import { isSameWal, isUndisturbed, markOf } from "./left-mark.ts";
 import { replayInto, scanInto } from "./page-scan.ts";
 import { sameStamp, stampOf } from "./position-file.ts";
@@ -24,7 +24,7 @@ export interface RecoveryOptions {
   readonly copy: LogCopy;
   /** Whether the database has been open all the time since the position was written. */
   readonly isRunning: boolean;
-  /** Of the machine, now ({@link ./boot-id.ts!currentBootId}). */
+  /** Of the machine, now ({@link ../shared/storage/boot-id.ts!currentBootId}). */
   readonly bootId: string;
   readonly report: (message: string) => void;
 }

@@ -9,7 +9,7 @@
  */
 import { performance } from "node:perf_hooks";
 import { startFollowing } from "../../replica/follow-thread.ts";
-import { currentBootId } from "../../replica/boot-id.ts";
+import { currentBootId } from "../../shared/storage/boot-id.ts";
 import { MAX_BACKLOG_BYTES } from "../../replica/follower.ts";
 import { LocalReplica } from "../../replica/local-replica.ts";
 import { CHUNK_BYTES, Receiver } from "../../replica/receiver.ts";

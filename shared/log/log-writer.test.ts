@@ -525,6 +525,20 @@ describe("at open everything is proved", () => {
     expect(error.message).toContain("transaction 5 follows 3");
   });
 
+  test("records that a loss of power took from among those on their way to the disk are a torn tail", () => {
+    const { end } = writeLog();
+    const path = segmentPath(folder, 1);
+    const records = [1, 2, 3].map(() => history.record()[0]!);
+    records[0]!.fill(0, 200, 300);
+    for (const record of records) appendFileSync(path, record);
+    for (const lackingAfter of [undefined, 4, 6])
+      expect(expectError(() => open({ lackingAfter })).code).toBe("damaged");
+    const { log, cut } = open({ lackingAfter: 3 });
+    expect(cut).toEqual({ segment: 1, offset: end, bytes: Buffer.concat(records).length });
+    expect(log.headTxid).toBe(3);
+    log.close();
+  });
+
   test("a missing segment and a segment of another log are named", () => {
     const { log } = open({ segmentSizeBytes: 600 });
     for (let i = 0; i < 4; i++) append(log);

@@ -43,10 +43,12 @@ export interface LogWriterOptions {
   readonly clock: () => number;
   /** The state that a new log begins from; a log that is there already knows better. */
   readonly initial: { readonly txid: Txid; readonly checksum: bigint; readonly pageCount: number };
+  /** Of a log that is there: power may have been lost while records after this transaction were on their way to the disk. */
+  readonly lackingAfter?: Txid | undefined;
   readonly storage?: LogStorage;
 }
 
-/** What was cut off at open: a record that was never whole. */
+/** What was cut off at open: a record that was never whole; after a loss of power, records that nobody had synced. */
 export interface CutTail {
   readonly segment: number;
   /** Where the cut was made: the end of the last whole record. */
@@ -93,7 +95,13 @@ export class LogWriter {
       createSegment(options, 1, chain);
     }
     const segments = listSegments(folder);
-    const { chain, end, tornBytes } = verifyLog(folder, segments, options.logId);
+    const { chain, end, tornBytes } = verifyLog(
+      folder,
+      segments,
+      options.logId,
+      undefined,
+      options.lackingAfter,
+    );
     const log = new LogWriter(options, chain, segments[0]!, end);
     if (tornBytes > 0) log.truncate(end.offset);
     log.flush();

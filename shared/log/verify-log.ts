@@ -30,6 +30,8 @@ export type OnProven = (at: Cursor, chain: LogChain) => void;
  * the last record is concerned, and it may never have been acknowledged. Anything else that is bad is damage.
  *
  * @param segments their numbers, ascending; at least one
+ * @param lackingAfter power was lost while records after this transaction were on their way to the disk, which takes them in
+ *   any order: whatever is bad behind it in the newest segment is a torn tail
  * @throws DamagedLogError; unknown_version
  */
 export function verifyLog(
@@ -37,6 +39,7 @@ export function verifyLog(
   segments: readonly number[],
   logId: string,
   onProven: OnProven = () => {},
+  lackingAfter: Txid = Number.POSITIVE_INFINITY,
 ): VerifiedLog {
   const first = segments[0]!;
   const newest = segments.at(-1)!;
@@ -74,7 +77,8 @@ export function verifyLog(
       onProven(recordEnd, chain);
     }
   } catch (error) {
-    if (!isTornTail(error, folder, newest, chain.head.txid + 1)) throw error;
+    if (!isInTail(error, newest)) throw error;
+    if (chain.head.txid < lackingAfter && !isLastRecord(error, folder, chain)) throw error;
   } finally {
     reader.close();
   }
@@ -109,12 +113,14 @@ function readSegmentHeader(folder: string, segment: number): SegmentHeader {
   }
 }
 
-/** Whether an unreadable place concerns the last record alone, the transaction given. */
-function isTornTail(error: unknown, folder: string, newest: number, txid: Txid): boolean {
-  if (!(error instanceof DamagedLogError) || !error.isUnreadable) return false;
-  const { segment, offset } = error.at;
-  if (segment !== newest || offset < SEGMENT_HEADER_BYTES) return false;
-  return !hasLaterTransaction(segmentPath(folder, newest), offset, txid);
+function isInTail(error: unknown, newest: number): error is DamagedLogError {
+  if (!(error instanceof DamagedLogError)) return false;
+  return error.at.segment === newest && error.at.offset >= SEGMENT_HEADER_BYTES;
+}
+
+/** Whether an unreadable place concerns the last record alone, the one after the chain's head. */
+function isLastRecord({ isUnreadable, at }: DamagedLogError, folder: string, { head }: LogChain): boolean {
+  return isUnreadable && !hasLaterTransaction(segmentPath(folder, at.segment), at.offset, head.txid + 1);
 }
 
 /** Whether a valid fragment header of a transaction past `txid` stands anywhere behind the offset. */

@@ -18,6 +18,11 @@ interface CommonMeta {
 
 export interface PrimaryMeta extends CommonMeta {
   readonly role: "primary";
+  /**
+   * Of the machine when the log was written last ({@link ./boot-id.ts!currentBootId}): under another one, its newest records
+   * may have been on their way to the disk when power was lost. Undefined in a folder of an earlier version.
+   */
+  readonly bootId?: string | undefined;
 }
 
 /** All but the name is unknown until the first landing. */
@@ -29,14 +34,15 @@ export type ReplicaMeta = { readonly [Key in keyof CommonMeta]?: CommonMeta[Key]
 /** What a data folder is of: meta.json. */
 export type Meta = PrimaryMeta | ReplicaMeta;
 
+const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 const common = {
-  logId: z.string().regex(/^[0-9a-f]{32}$/),
+  logId: hex32,
   epoch: z.int().nonnegative(),
   databaseFile: z.string().regex(/^\d+:\d+$/),
   pageSizeBytes: z.int().refine(isPageSize, "is no page size of SQLite"),
 };
 const schema: z.ZodType<Meta> = z.discriminatedUnion("role", [
-  z.object({ ...common, role: z.literal("primary") }),
+  z.object({ ...common, role: z.literal("primary"), bootId: hex32.optional() }),
   z.object({ ...z.object(common).partial().shape, role: z.literal("replica"), replicaId: z.string().min(1) }),
 ]);
 
