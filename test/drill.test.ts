@@ -9,7 +9,7 @@ const SHORT = ["kill-all", "kill-writer", "restore-running"];
 describe("a short drill", () => {
   it(
     "of kill -9 and of a restored backup, under load: every acknowledged commit is found, nothing torn is read",
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const said: string[] = [];
       const { tally, failure } = await drill({

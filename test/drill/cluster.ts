@@ -9,6 +9,8 @@ import { Ledger, stepOf } from "./ledger.ts";
 import { Readers } from "./readers.ts";
 import { Writers } from "./writers.ts";
 
+/** Of everything that is waited for. Only failures take so long, also where the machine has much else to do. */
+export const LIMIT_MS = 180_000;
 const MIB = 1 << 20;
 const DISK_BYTES = 256 * MIB;
 const WRITERS = 2;
@@ -42,6 +44,7 @@ export class Cluster {
           `${node.name} has begun`,
           () => stepOf(node.file),
           (step) => step >= 0,
+          LIMIT_MS,
         );
       await cluster.readers.start();
       return cluster;
@@ -100,12 +103,12 @@ export class Cluster {
       `${count} commits`,
       () => stepOf(this.primary.file),
       (step) => step >= goal,
-      60_000,
+      LIMIT_MS,
     );
   }
 
   /** Waits until a replica has all that the primary has now. */
-  async catchesUp(node: DrillNode, limitMs = 60_000): Promise<void> {
+  async catchesUp(node: DrillNode, limitMs: number = LIMIT_MS): Promise<void> {
     const goal = stepOf(this.primary.file);
     await until(
       `${node.name} has step ${goal}`,

@@ -2,13 +2,13 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { checkpointOutcomeSchema } from "../../shared/admin.ts";
 import { until } from "../harness/node-process.ts";
+import { LIMIT_MS } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DrillNode } from "./drill-node.ts";
 import { stepOf } from "./ledger.ts";
 import type { Seen } from "./readers.ts";
 
-const LIMIT_MS = 60_000;
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 60_000;
 const run = promisify(execFile);
 
 export interface Settled {
