@@ -18,11 +18,18 @@ const load: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> =
   guard: () => import("./guard.ts"),
 };
 
+/** It has options and a document of its own. */
+if (process.argv[2] === "peers") {
+  const { runPeers } = await import("./peers/run.ts");
+  process.exit(await runPeers(process.argv.slice(3)));
+}
+
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !(name in load));
 if (names.length === 0 || unknown.length > 0) {
   console.error(unknown.length > 0 ? `no benchmark ${unknown.join(", ")}` : "which benchmark?");
   console.error(`usage: npm run bench -- NAME…   (${Object.keys(load).join(", ")}; all of them: all names)`);
+  console.error("       npm run bench -- peers [--only PEER,…] [--questions NAME,…] [--quick] [--repeat N]");
   process.exit(2);
 }
 

@@ -26,7 +26,7 @@ export async function startNginx(space: Workspace, root: string): Promise<string
   const nginx = spawn("nginx", ["-e", `${folder}/error.log`, "-c", `${folder}/nginx.conf`], {
     stdio: "inherit",
   });
-  space.onDispose(() => nginx.kill("SIGKILL"));
+  space.onDispose(() => void nginx.kill("SIGKILL"));
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
     const isUp = await fetch(`http://127.0.0.1:${port}/`, { method: "HEAD" }).then(
       () => true,
@@ -38,7 +38,8 @@ export async function startNginx(space: Workspace, root: string): Promise<string
   throw new Error("nginx did not start");
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody has right now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

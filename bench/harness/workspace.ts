@@ -42,16 +42,16 @@ export class Workspace implements AsyncDisposable {
   }
 
   /** For helpers that are not node. */
-  onDispose(dispose: () => void): void {
+  onDispose(dispose: () => Promise<void> | void): void {
     this.disposers.push(dispose);
   }
 
-  private readonly disposers: (() => void)[] = [];
+  private readonly disposers: (() => Promise<void> | void)[] = [];
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const started of this.processes) if (started.isRunning) await started.kill();
-    for (const dispose of this.disposers) dispose();
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const dispose of this.disposers) await dispose();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

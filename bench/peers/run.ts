@@ -1,0 +1,129 @@
+/**
+ * `npm run bench -- peers`: the same work for Tailrace, its peers, and what they are the limit of. In each repetition each
+ * peer has its turn, on a cluster of its own, and the order moves on by one. A full run writes bench/results/peers.json and
+ * docs/benchmarks.md.
+ */
+import { writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { Workspace } from "../harness/workspace.ts";
+import type { Scale } from "./contract.ts";
+import { DOCUMENT, RESULT, renderDocument } from "./document.ts";
+import { describeMachine } from "./machine.ts";
+import { PEERS } from "./products.ts";
+import { QUESTIONS } from "./questions.ts";
+import type { PeersResult } from "./result.ts";
+import { TOOLS_FOLDER } from "./tools.ts";
+import { Turns } from "./turns.ts";
+
+const FULL: Scale = { lagSeconds: 3, burstSeconds: 2, idleSeconds: 10, bulkBytes: 1e9 };
+const QUICK: Scale = { lagSeconds: 1, burstSeconds: 0.5, idleSeconds: 2, bulkBytes: 5e7 };
+/** On a busy machine: no repetition begins that would end later than this. */
+const LIMIT_MINUTES = 20;
+
+interface Choice {
+  readonly isQuick: boolean;
+  readonly repetitions: number;
+  readonly peers: typeof PEERS;
+  readonly questions: typeof QUESTIONS;
+}
+
+/** @throws for a name that is none */
+function parseChoice(argv: readonly string[]): Choice {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      only: { type: "string", multiple: true },
+      questions: { type: "string", multiple: true },
+      quick: { type: "boolean", default: false },
+      repeat: { type: "string" },
+    },
+  });
+  return {
+    isQuick: values.quick,
+    repetitions: Number(values.repeat ?? (values.quick ? 1 : 3)),
+    peers: pick("peer", PEERS, values.only),
+    questions: pick("question", QUESTIONS, values.questions),
+  };
+}
+
+function pick<T extends { readonly name: string }>(
+  kind: string,
+  all: readonly T[],
+  names: readonly string[] | undefined,
+): readonly T[] {
+  if (names === undefined) return all;
+  const wanted = names.flatMap((list) => list.split(","));
+  const unknown = wanted.find((name) => !all.some((one) => one.name === name));
+  if (unknown !== undefined)
+    throw new Error(`no ${kind} ${unknown}; there are ${all.map(({ name }) => name).join(", ")}`);
+  return all.filter(({ name }) => wanted.includes(name));
+}
+
+async function measure({ isQuick, repetitions, peers, questions }: Choice): Promise<PeersResult> {
+  const versions = new Map(peers.map((peer) => [peer, peer.version()]));
+  for (const [{ title, howToGet }, version] of versions)
+    if (version === undefined)
+      console.error(
+        `skipped: ${title} is not installed; to get it, with TAILRACE_PEERS=${TOOLS_FOLDER}: ${howToGet}`,
+      );
+  const installed = peers.filter((peer) => versions.get(peer) !== undefined);
+  const startedAt = new Date().toISOString();
+  const start = performance.now();
+  const minutes = (): number => (performance.now() - start) / 60_000;
+  const machine = describeMachine();
+  const scale = isQuick ? QUICK : FULL;
+  const turns = new Turns(scale, questions);
+  await using prepared = new Workspace();
+  const interrupt = async (): Promise<void> => {
+    await turns.stop();
+    await prepared[Symbol.asyncDispose]();
+    process.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void interrupt());
+  for (const peer of installed) peer.prepare?.(prepared);
+  let done = 0;
+  while (done < repetitions && minutes() + minutes() / Math.max(1, done) < LIMIT_MINUTES) {
+    for (let place = 0; place < installed.length; place++)
+      await turns.take(installed[(place + done) % installed.length]!, done);
+    done++;
+  }
+  return {
+    bench: "peers",
+    startedAt,
+    minutes: minutes(),
+    isQuick,
+    repetitions: done,
+    machine: { ...machine, loadAfter: loadavg() },
+    scale,
+    peers: peers.map((peer) => {
+      const { name, title, settings, howToGet, notes } = peer;
+      const version = versions.get(peer);
+      return { name, title, settings, howToGet, notes, ...(version !== undefined && { version }) };
+    }),
+    answers: turns.answers,
+    failures: turns.failures,
+  };
+}
+
+/** @returns the exit code: 2 for wrong usage, 1 where a peer failed at something */
+export async function runPeers(argv: readonly string[]): Promise<number> {
+  let choice: Choice;
+  try {
+    choice = parseChoice(argv);
+  } catch (error) {
+    console.error((error as Error).message);
+    return 2;
+  }
+  const result = await measure(choice);
+  const document = renderDocument(result);
+  console.log(document);
+  if (choice.peers === PEERS && choice.questions === QUESTIONS && !choice.isQuick) {
+    writeFileSync(RESULT, `${JSON.stringify(result, null, 2)}\n`);
+    writeFileSync(DOCUMENT, document);
+  } else
+    console.error(
+      "only a part was asked for: bench/results/peers.json and docs/benchmarks.md stay as they are",
+    );
+  return result.failures.length > 0 ? 1 : 0;
+}
