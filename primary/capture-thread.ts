@@ -7,7 +7,7 @@ import { RpcClient } from "../shared/rpc.ts";
 import type { Notice } from "../shared/notice.ts";
 import type { CheckpointOutcome, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { PrimaryEngineStatus, ReplicaStatus } from "../shared/status.ts";
-import { workerUrl } from "../shared/threads.ts";
+import { SMALL_YOUNG_GENERATION, workerUrl } from "../shared/threads.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 import type { CaptureEvents, CaptureMethods, ServePortMessage } from "./capture-worker.ts";
@@ -62,6 +62,7 @@ export class CaptureThread {
   private constructor(options: CaptureOptions) {
     this.worker = new Worker(workerUrl("./capture-worker", import.meta.url), {
       name: "tailrace-capture",
+      resourceLimits: SMALL_YOUNG_GENERATION,
       workerData: options,
       // The end of the thread must close no descriptor: that would drop the process's locks (held-files.ts).
       trackUnmanagedFds: false,

@@ -6,7 +6,7 @@ import type { Notice } from "../shared/notice.ts";
 import { RpcClient } from "../shared/rpc.ts";
 import type { CheckpointOutcome, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { ReplicaEngineStatus, ReplicaStatus } from "../shared/status.ts";
-import { workerUrl } from "../shared/threads.ts";
+import { SMALL_YOUNG_GENERATION, workerUrl } from "../shared/threads.ts";
 import type { Txid } from "../shared/units.ts";
 import type { FeedLimits, FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
 
@@ -15,7 +15,6 @@ export type { FeedLimits, FollowOptions } from "./follow-options.ts";
 const MAX_EARLY_MESSAGES = 100;
 /** Notices whose text is for the user, too. Errors come by the event `failed`. */
 const SPOKEN: ReadonlySet<Notice["level"]> = new Set(["info", "warn"]);
-const YOUNG_GENERATION_MB = 8;
 
 /** For {@link FollowThread.sync} and {@link FollowThread.waitFor} where the caller names no limit. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
@@ -107,8 +106,7 @@ export class FollowThread {
     const worker = new Worker(workerUrl("./follow-worker", import.meta.url), {
       name: "tailrace follow",
       workerData: options,
-      // What is received lives for milliseconds: collected often, it never amounts to much.
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      resourceLimits: SMALL_YOUNG_GENERATION,
       // The end of the thread must close no descriptor: that would drop the process's locks (held-files.ts).
       trackUnmanagedFds: false,
     });
