@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { TailraceError } from "../errors.ts";
 import { isBusy } from "../sqlite/driver.ts";
 import type { Connection, Driver } from "../sqlite/driver.ts";
-import { DataFolder } from "../storage/data-folder.ts";
+import { DataFolder, assertLockFile } from "../storage/data-folder.ts";
 import { onStorage, storageError, systemCode } from "../storage/storage-error.ts";
 
 /** What every node's data folder has one of. */
@@ -48,12 +48,13 @@ function asDataFolder(folder: string, given: string): string {
  * Keeps nodes out of a data folder while it is read, and writes nothing to it: a shared lock, so that two may read.
  *
  * @returns what lets go of it
- * @throws data_folder_in_use, storage_failed
+ * @throws data_folder_in_use, damaged (lock.db), storage_failed
  */
 export function holdForReading(folder: string, driver: Driver): () => void {
   const file = join(folder, "lock.db");
   // A running node has one: without it nobody can be there, and making it would be a change.
   if (kindOf(file) !== "file") return () => {};
+  assertLockFile(file);
   let connection: Connection | undefined;
   try {
     connection = driver.open(file, { readOnly: true, mustExist: true });

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../../test/harness/folder.ts";
+import { holdForReading } from "../examination/offline-folder.ts";
 import { loadDriver } from "../sqlite/driver.ts";
 import type { DriverName } from "../sqlite/driver.ts";
 import { DataFolder } from "./data-folder.ts";
@@ -96,4 +97,13 @@ test("a folder that this user cannot write is read_only", () => {
     expect(tried.stdout, tried.stderr).toBe("read_only\n");
   }
   chmodSync(folder, 0o755);
+});
+
+test("something else than the empty file of a lock is refused: a lock on it might keep nobody out", async () => {
+  const path = join(temporaryFolder(), "app.db-tailrace");
+  mkdirSync(path);
+  writeFileSync(join(path, "lock.db"), "not empty");
+  const driver = await loadDriver("node:sqlite");
+  expect(() => DataFolder.open(path, driver)).toThrow(expect.objectContaining({ code: "damaged" }));
+  expect(() => holdForReading(path, driver)).toThrow(expect.objectContaining({ code: "damaged" }));
 });

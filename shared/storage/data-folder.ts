@@ -29,7 +29,7 @@ export class DataFolder {
   /**
    * Takes hold of the folder; makes it where it does not exist, but not the folder around it.
    *
-   * @throws data_folder_in_use, folder_missing, unsupported_file_system, read_only, storage_failed
+   * @throws data_folder_in_use, folder_missing, unsupported_file_system, read_only, damaged (lock.db), storage_failed
    */
   static open(path: string, driver: Driver): DataFolder {
     const folder = resolve(path);
@@ -100,6 +100,7 @@ function makeFolder(folder: string): void {
 function lock(folder: string, driver: Driver): Connection {
   const file = join(folder, "lock.db");
   if (held.has(folder)) throw inUse(folder);
+  assertLockFile(file);
   let connection: Connection | undefined;
   try {
     connection = driver.open(file);
@@ -112,6 +113,20 @@ function lock(folder: string, driver: Driver): Connection {
     const error = storageError("lock", file, cause);
     throw code === SQLITE_CANTOPEN || code === SQLITE_READONLY ? readOnly(folder, error) : error;
   }
+}
+
+/**
+ * What is locked is an empty file. A database in WAL mode in its place would be locked against writers alone, and SQLite
+ * would do to others whatever a journal beside them says.
+ *
+ * @throws damaged
+ */
+export function assertLockFile(file: string): void {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined || stats.size === 0) return;
+  throw new TailraceError("damaged", `${file} is not the empty file that Tailrace locks`, {
+    hint: "While no node uses this folder, remove it; the next start makes it anew.",
+  });
 }
 
 function readOnly(folder: string, cause: TailraceError): TailraceError {
