@@ -39,7 +39,8 @@ export function quantile(sorted: readonly number[], fraction: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-const MOST_IN_COMMON = 0.9;
+/** With more, a score of values would prove nothing at all, not even growth in every one of them. */
+const MOST_IN_COMMON = 0.7;
 
 function correlationOfNeighbours(values: readonly number[]): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -6,7 +6,7 @@ import type { Limits, Verdict } from "./verdict.ts";
 const MIB = 2 ** 20;
 const LIMITS: Limits = { perHour: 8 * MIB, atLeast: 4 * MIB, level: 400 * MIB };
 const WARM_UP_SECONDS = 60;
-const SEEDS = 200;
+const SEEDS = 60;
 
 /** A series of one sample a second, and what is found of it with each of many seeds. */
 function verdicts(
@@ -86,6 +86,11 @@ describe("what grows is found", () => {
 
   test("a leak of one step a minute", () => {
     const found = verdicts(20, (second, noise) => (200 + 2 * Math.floor(second / 60) + noise()) * MIB);
+    expect(found.grows).toBe(SEEDS);
+  });
+
+  test("what is written in bursts and never goes", () => {
+    const found = verdicts(4, (second) => (50 + second / 2 + 8 * Math.floor(second / 9)) * MIB);
     expect(found.grows).toBe(SEEDS);
   });
 
