@@ -29,7 +29,9 @@ const unknown = names.filter((name) => !(name in load));
 if (names.length === 0 || unknown.length > 0) {
   console.error(unknown.length > 0 ? `no benchmark ${unknown.join(", ")}` : "which benchmark?");
   console.error(`usage: npm run bench -- NAME…   (${Object.keys(load).join(", ")}; all of them: all names)`);
-  console.error("       npm run bench -- peers [--only PEER,…] [--questions NAME,…] [--quick] [--repeat N]");
+  console.error(
+    "       npm run bench -- peers [--only PEER,…] [--questions NAME,…] [--quick] [--repeat N] [--render]",
+  );
   process.exit(2);
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { once } from "node:events";
+import { basename } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Workspace } from "../harness/workspace.ts";
 
@@ -61,7 +62,7 @@ export class Daemon {
       await pause(10);
     }
     const how = this.isRunning ? "is not ready" : "has ended";
-    throw new Error(`${this.child.spawnfile} ${how}: ${this.output}`);
+    throw new Error(`${basename(this.child.spawnfile)} ${how}: ${this.output}`);
   }
 }
 

@@ -18,6 +18,7 @@ export function renderDocument(result: PeersResult): string {
     ...asked.flatMap((question) => section(question, result)),
     ...losses(result),
     ...absences(result),
+    ...instructions(result),
   ].join("\n")}\n`;
 }
 
@@ -66,6 +67,7 @@ function peersTable({ peers }: PeersResult): readonly string[] {
         version ?? "not installed",
         version === undefined ? `left out; to get it: \`${howToGet}\`` : settings,
       ]),
+      false,
     ),
     "",
   ];
@@ -174,12 +176,31 @@ function absences({ peers }: PeersResult): readonly string[] {
   ];
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+function instructions({ peers }: PeersResult): readonly string[] {
+  const commands = new Set(peers.map(({ howToGet }) => howToGet));
   return [
-    tableLine(head),
-    `|${head.map((_, index) => (index === 0 ? "---" : "--:")).join("|")}|`,
-    ...rows.map(tableLine),
+    "## To run it",
+    "",
+    "A peer that is not installed is left out. What no system package brings is looked for in `$TAILRACE_PEERS`, by default",
+    "`tailrace-peers` in the system's folder for temporary files.",
+    "",
+    "```sh",
+    ...commands,
+    "npm run bench -- peers                       # some 15 minutes; writes this document",
+    "npm run bench -- peers --quick               # 3 minutes, small sizes; prints only",
+    "npm run bench -- peers --only tailrace,postgres --questions lag,reads --repeat 5",
+    "npm run bench -- peers --render              # this document again, from the figures there are",
+    "```",
   ];
+}
+
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  isFigures = true,
+): readonly string[] {
+  const alignments = head.map((_, index) => (isFigures && index > 0 ? "--:" : "---"));
+  return [tableLine(head), `|${alignments.join("|")}|`, ...rows.map(tableLine)];
 }
 
 function tableLine(cells: readonly string[]): string {

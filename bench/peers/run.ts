@@ -3,7 +3,7 @@
  * peer has its turn, on a cluster of its own, and the order moves on by one. A full run writes bench/results/peers.json and
  * docs/benchmarks.md.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { Workspace } from "../harness/workspace.ts";
@@ -23,6 +23,8 @@ const LIMIT_MINUTES = 20;
 
 interface Choice {
   readonly isQuick: boolean;
+  /** Nothing is measured: the document is made again of what there is. */
+  readonly isRendering: boolean;
   readonly repetitions: number;
   readonly peers: typeof PEERS;
   readonly questions: typeof QUESTIONS;
@@ -37,10 +39,12 @@ function parseChoice(argv: readonly string[]): Choice {
       questions: { type: "string", multiple: true },
       quick: { type: "boolean", default: false },
       repeat: { type: "string" },
+      render: { type: "boolean", default: false },
     },
   });
   return {
     isQuick: values.quick,
+    isRendering: values.render,
     repetitions: Number(values.repeat ?? (values.quick ? 1 : 3)),
     peers: pick("peer", PEERS, values.only),
     questions: pick("question", QUESTIONS, values.questions),
@@ -114,6 +118,10 @@ export async function runPeers(argv: readonly string[]): Promise<number> {
   } catch (error) {
     console.error((error as Error).message);
     return 2;
+  }
+  if (choice.isRendering) {
+    writeFileSync(DOCUMENT, renderDocument(JSON.parse(readFileSync(RESULT, "utf8")) as PeersResult));
+    return 0;
   }
   const result = await measure(choice);
   const document = renderDocument(result);

@@ -8,7 +8,7 @@ export const sqliteAlone: Peer = {
   name: "sqlite",
   title: "SQLite alone",
   settings: "node:sqlite, journal_mode=WAL, synchronous=FULL",
-  howToGet: "it is in node",
+  howToGet: "npm install",
   questions: ["lag", "commits", "reads"],
   notes: {
     lag: "Not a replica: another process reads the writer's own file. The limit of what a replica can be.",
