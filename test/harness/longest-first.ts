@@ -20,6 +20,7 @@ const LONG: readonly string[] = [
   "replica/follow.test.ts",
   "primary/capture.test.ts",
   "test/crash-random.test.ts",
+  "test/drill.test.ts",
   "test/repair.test.ts",
   "src/library.test.ts",
   "test/power-loss.test.ts",

@@ -1,5 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { makeReadOnly } from "../../harness/read-only.ts";
 import { SmallDisk } from "../../harness/small-disk.ts";
@@ -18,7 +17,7 @@ export const unwritable: Exercise = {
     const isFolder = chance.integer(0, 1) === 0;
     const node: DrillNode = isFolder ? nodes[chance.integer(0, 3)]! : replicas[1];
     const file = join(folder, PARTS[chance.integer(0, PARTS.length - 1)]!);
-    const undo = isFolder ? makeReadOnly(node.dataDir) : makeImmutable(file);
+    const undo = (isFolder ? undefined : makeImmutable(file)) ?? makeReadOnly(node.dataDir);
     try {
       await cluster.commits(60);
     } finally {
@@ -28,8 +27,8 @@ export const unwritable: Exercise = {
   },
 };
 
-function makeImmutable(file: string): () => void {
-  if (!existsSync(file)) return () => {};
-  execFileSync("chattr", ["+i", file]);
-  return () => void execFileSync("chattr", ["-i", file]);
+/** @returns undefined where the file system knows no such attribute */
+function makeImmutable(file: string): (() => void) | undefined {
+  const { status } = spawnSync("chattr", ["+i", file]);
+  return status === 0 ? () => void execFileSync("chattr", ["-i", file]) : undefined;
 }
