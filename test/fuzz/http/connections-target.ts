@@ -1,7 +1,7 @@
-import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { setTimeout as after } from "node:timers/promises";
+import type { StatusDocument } from "../../../shared/status.ts";
 import type { Chance } from "../../harness/seed.ts";
 import { must } from "../engine/target.ts";
 import type { OpenTarget, Outcome, Step, Target } from "../engine/target.ts";
@@ -13,7 +13,9 @@ const STAY_MS = 60;
 /** Until all that they took is given back. */
 const BACK_MS = 10_000;
 /** Descriptors that come and go by themselves: SQLite's, of segments, keep-alive connections of the replica. */
-const SLACK = 12;
+const SLACK = 24;
+/** Who waits at the end of the log follows it, whatever the name: those are listed, worst first, and let go in time. */
+const MAX_INVENTED = 1_000;
 
 /** What each of many connections does. */
 const KINDS: Readonly<Record<string, (socket: Socket, index: number) => void>> = {
@@ -56,7 +58,7 @@ const KINDS: Readonly<Record<string, (socket: Socket, index: number) => void>> =
 export const connectionsTarget: Target = {
   name: "http/connections",
   maxMs: 20_000,
-  shortRun: 5,
+  shortRun: 3,
   open: async (folder) => OpenConnections.start(await NodePair.start(folder)),
 };
 
@@ -70,7 +72,7 @@ class OpenConnections implements OpenTarget {
   }
 
   static start(pair: NodePair): OpenConnections {
-    return new OpenConnections(pair, countDescriptors());
+    return new OpenConnections(pair, pair.countDescriptors());
   }
 
   propose(chance: Chance): readonly Step[] {
@@ -98,7 +100,7 @@ class OpenConnections implements OpenTarget {
       for (const socket of sockets) socket.destroy();
     }
     await this.givenBack();
-    this.pair.checkFiles();
+    this.pair.check();
     return "accepted";
   }
 
@@ -108,20 +110,13 @@ class OpenConnections implements OpenTarget {
 
   private async givenBack(): Promise<void> {
     const end = performance.now() + BACK_MS;
-    const excess = (): number => countDescriptors() - this.descriptors;
+    const excess = (): number => this.pair.countDescriptors() - this.descriptors;
     while (excess() > SLACK && performance.now() < end) await after(5);
     must(excess() <= SLACK, `${excess()} descriptors more than before are open`);
-    const { replicas } = this.pair.primary.status();
-    const invented = replicas.filter(({ id, state }) => id.startsWith("flood-") && state === "following");
-    must(
-      invented.length === 0,
-      `${invented.length} replicas are said to follow that never came back for more`,
-    );
+    const { replicas } = (await this.pair.status("primary")) as unknown as StatusDocument;
+    const invented = replicas.filter(({ id }) => id.startsWith("flood-"));
+    must(invented.length <= MAX_INVENTED, `${invented.length} invented replicas are remembered`);
   }
-}
-
-function countDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }
 
 function drip(socket: Socket, text: string, size: number): void {
