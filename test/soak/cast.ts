@@ -21,8 +21,9 @@ export interface Actor {
   readonly stays: boolean;
 }
 
-const READY_LIMIT_MS = 60_000;
-const END_LIMIT_MS = 60_000;
+/** Where the machine has much else to do, even a start takes its time. */
+const READY_LIMIT_MS = 120_000;
+export const END_LIMIT_MS = 120_000;
 /** The last fed first. */
 const STEADY_REPLICAS = ["leaf", "relay", "edge"];
 
@@ -61,7 +62,7 @@ export class Cast implements AsyncDisposable {
       database,
       this.script.commitsPerSecond,
     ]);
-    await writer.waitFor(/writing\n/);
+    await writer.waitFor(/writing\n/, READY_LIMIT_MS);
     await Promise.all([
       this.startReplica("edge", "primary"),
       this.startReplica("relay", "primary").then(() => this.startReplica("leaf", "relay")),
@@ -87,7 +88,7 @@ export class Cast implements AsyncDisposable {
     ];
     const serving = ServingProcess.launch(argv, { cli: this.scene.cli });
     this.started.push(serving);
-    await serving.ready();
+    await serving.ready(READY_LIMIT_MS);
     const { url } = serving;
     const actor = this.enter({ name, process: serving, node: { role: "replica", url, database }, stays });
     await until(
@@ -135,7 +136,7 @@ export class Cast implements AsyncDisposable {
     const argv = [this.scene.library, database, String(secondsBetweenBursts), JSON.stringify(primaryLimits)];
     const started = new NodeProcess(this.scene.application, argv);
     this.started.push(started);
-    const [url] = await started.waitFor(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
+    const [url] = await started.waitFor(/http:\/\/127\.0\.0\.1:\d+(?=\n)/, READY_LIMIT_MS);
     return this.enter({
       name: "primary",
       process: started,

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Chance } from "../harness/seed.ts";
 import type { ServingProcess } from "../harness/node-process.ts";
+import { END_LIMIT_MS } from "./cast.ts";
 import type { Cast } from "./cast.ts";
 import type { Script } from "./script.ts";
 
@@ -63,7 +64,7 @@ export class Guests {
     await this.wait(this.someSeconds(), signal);
     this.cast.leave(name);
     if (isKilled) await process.kill();
-    else await (process as ServingProcess).stop();
+    else await (process as ServingProcess).stop(END_LIMIT_MS);
     this.tell(`${name} ${isKilled ? "is killed" : "goes"}`);
   }
 

@@ -12,6 +12,7 @@ import { formatTable } from "../../bench/harness/result.ts";
 import { graphOf } from "./graph.ts";
 import { amountOf } from "./amount.ts";
 import { MEASURES } from "./measures.ts";
+import { Journal } from "./journal.ts";
 import type { Finding } from "./journal.ts";
 import { builtScene, sourceScene } from "./scene.ts";
 import { SOAK_SCRIPT } from "./script.ts";
@@ -48,14 +49,12 @@ async function run(): Promise<number> {
   const lines = createWriteStream(join(values.out, "samples.jsonl"));
   lines.write(`${JSON.stringify({ run: title, script })}\n`);
   const onLine = (line: object): void => void lines.write(`${JSON.stringify(line)}\n`);
-  const journal = await soak({
-    folder,
-    scene,
-    script,
-    isEnough: (second) => second >= minutes * 60,
-    seed,
-    onLine,
-  });
+  const journal = new Journal();
+  const isEnough = (second: number): boolean => second >= minutes * 60;
+  const failure = await soak({ folder, scene, script, isEnough, seed, journal, onLine }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   const findings = journal.judge(script.warmUpSeconds);
   for (const finding of findings) onLine(finding);
   lines.end();
@@ -66,7 +65,9 @@ async function run(): Promise<number> {
     graphOf(journal, { title, findings, warmUpSeconds: script.warmUpSeconds }),
   );
   console.log(table);
-  return findings.every(({ verdict }) => verdict === "flat" || verdict === "unclear") ? 0 : 1;
+  if (failure !== undefined) console.error("The soak broke:", failure);
+  const isWell = findings.every(({ verdict }) => verdict === "flat" || verdict === "unclear");
+  return failure === undefined && isWell ? 0 : 1;
 }
 
 function rowOf({ process: name, measure, limits, ...found }: Finding): { readonly [column: string]: string } {

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { Cleanup } from "../harness/cleanup.ts";
 import { graphOf } from "./graph.ts";
-import type { Journal } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { MEASURES, MEASURE_NAMES } from "./measures.ts";
 import type { Measured } from "./measures.ts";
 import type { Sample } from "./operator.ts";
@@ -33,11 +33,13 @@ test("a soak runs, measures all that it promises, and leaves no process behind",
   const cleanup = new Cleanup();
   onTestFinished(() => cleanup.run());
   const samples: Sample[] = [];
-  const journal = await soak({
+  const journal = new Journal();
+  await soak({
+    journal,
     folder: cleanup.folder,
     scene: sourceScene(),
     script: SHORT_SCRIPT,
-    isEnough: (second, seen) => second > LIMIT_SECONDS || missing(seen).length === 0,
+    isEnough: (second) => second > LIMIT_SECONDS || missing(journal).length === 0,
     seed: 1,
     onLine: (line) => "figures" in line && samples.push(line),
   });

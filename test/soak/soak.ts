@@ -4,7 +4,7 @@ import { Cast } from "./cast.ts";
 import { Guests } from "./guests.ts";
 import { Operator } from "./operator.ts";
 import type { Sample } from "./operator.ts";
-import { Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import type { SoakEvent } from "./journal.ts";
 import type { Scene } from "./scene.ts";
 import type { Script } from "./script.ts";
@@ -15,8 +15,10 @@ export interface SoakOptions {
   readonly scene: Scene;
   readonly script: Script;
   /** Asked before each look. */
-  readonly isEnough: (second: number, journal: Journal) => boolean;
+  readonly isEnough: (second: number) => boolean;
   readonly seed: number;
+  /** Takes all that is measured; also that of a soak that breaks. */
+  readonly journal: Journal;
   /** Hears of everything at once, so that a soak that is broken off has told what it has seen. */
   readonly onLine: (line: Sample | SoakEvent) => void;
 }
@@ -27,10 +29,10 @@ export interface SoakOptions {
  * @throws when anything breaks: a process that ends, a node that does not answer, a read that is wrong, a replica that is not
  * in the end what the primary is
  */
-export async function soak({ folder, scene, script, isEnough, seed, onLine }: SoakOptions): Promise<Journal> {
+export async function soak(options: SoakOptions): Promise<void> {
+  const { folder, scene, script, isEnough, seed, journal, onLine } = options;
   await using cast = new Cast(folder, scene, script);
   await cast.start();
-  const journal = new Journal();
   const start = performance.now();
   const second = (): number => Math.round(performance.now() - start) / 1_000;
   const ended = new AbortController();
@@ -41,7 +43,7 @@ export async function soak({ folder, scene, script, isEnough, seed, onLine }: So
   });
   const watch = async (): Promise<void> => {
     const operator = new Operator(cast, script);
-    for (let round = 1; !isEnough(second(), journal) && !ended.signal.aborted; round++) {
+    for (let round = 1; !isEnough(second()) && !ended.signal.aborted; round++) {
       for (const sample of await operator.look(second())) {
         journal.add(sample);
         onLine(sample);
@@ -54,7 +56,6 @@ export async function soak({ folder, scene, script, isEnough, seed, onLine }: So
   const end = (): void => ended.abort();
   await allOrFirstError([watch().finally(end), guests.comeAndGo(ended.signal).finally(end)]);
   await cast.end();
-  return journal;
 }
 
 async function allOrFirstError(works: readonly Promise<void>[]): Promise<void> {
