@@ -1,6 +1,5 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import type { DrillNode } from "../drill-node.ts";
 import type { Exercise } from "../exercise.ts";
 
@@ -26,16 +25,17 @@ export const filesDeleted: Exercise = {
     for (const path of PARTS[chance.integer(0, PARTS.length - 1)]!(node))
       rmSync(path, { recursive: true, force: true });
     await cluster.commits(40);
-    if (chance.integer(0, 1) === 0) {
-      await node.kill();
-      node.launch();
-    }
-    await pause(PATIENCE_MS);
+    // It may notice at once. What it does not notice shows in its next life, and not in a later exercise.
+    await cluster.catchesUp(node, PATIENCE_MS).catch(() => {});
+    await node.kill();
+    node.launch();
     const isOver = await cluster.catchesUp(node, PATIENCE_MS).then(
       () => node.isRunning,
       () => false,
     );
-    if (!isOver) {
+    if (isOver) {
+      await node.arrive();
+    } else {
       if (node.isRunning) await node.kill();
       node.removeFiles();
       await node.start();
