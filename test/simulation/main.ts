@@ -11,6 +11,7 @@ const USAGE = `npm run sim -- [--seed S] [--seeds COUNT] [--steps N] [--jobs N] 
   --seeds COUNT so many runs, each in a process of its own: S, S+1, S+2 …
   --steps N     events in each, before the faults end and everything has to come to one state; 2000
   --jobs N      runs at once; 1
+  --first       ends with the first run that fails
   --no-faults   only what is ordinary
   --shrink      where it fails: with fewer steps, decisions and replicas, for as long as it still does
   --trace       each event on stderr
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "1" },
     steps: { type: "string", default: "2000" },
     jobs: { type: "string", default: "1" },
+    first: { type: "boolean", default: false },
     "no-faults": { type: "boolean", default: false },
     shrink: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
@@ -48,7 +50,8 @@ async function main(): Promise<boolean> {
     trace: values.trace ? (line) => void process.stderr.write(`${line}\n`) : () => {},
   };
   const count = Number(values.seeds);
-  if (count > 1) return await explore(options, count, Number(values.jobs));
+  if (count > 1)
+    return await explore(options, { count, jobs: Number(values.jobs), isFirstEnough: values.first });
   if (values.shrink) return await shrink(options);
   const result = await run(options);
   if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -23,11 +23,17 @@ export function countsText(counts: Readonly<Record<string, number>>): string {
   return lines.map((line) => `  ${line}`).join("\n");
 }
 
+/** The same in two lines. */
+export function shortFailureText(options: RunOptions, { failure }: RunResult): string {
+  const [first = ""] = failure?.text.split("\n") ?? [];
+  return `FAILED seed ${options.seed}, step ${failure?.step}, invariant ${first}\n  again: ${commandText(options)}\n`;
+}
+
 /** Which promise was broken, how to see it again, and what came just before it. */
 export function failureText(options: RunOptions, result: RunResult): string {
   const { failure, lastLines } = result;
   return [
-    `FAILED at step ${failure?.step}: ${failure?.text}`,
+    `FAILED seed ${options.seed}, step ${failure?.step}, invariant ${failure?.text}`,
     `again: ${commandText(options)}`,
     "last of its trace:",
     ...lastLines.map((line) => `  ${line}`),

@@ -53,6 +53,7 @@ export class AllChecks implements Check {
   }
 
   glanced(site: Site): void {
+    this.scene.counts.add("looks between two system calls");
     for (const check of this.checks) check.glanced?.(site);
   }
 

@@ -11,6 +11,8 @@ export interface NodeEvents {
   /** It has ended, or could not begin: its own word for why. */
   failed(code: string, message: string): void;
   died(): void;
+  /** The process is about to call the system. */
+  crossing(): void;
 }
 
 export interface NodeOptions {
@@ -61,6 +63,7 @@ export class Node {
     const process = new SimulatedProcess(`${name}/${this.lives}`, machine);
     this.running = process;
     this.handle = undefined;
+    process.observer = () => events.crossing();
     process.onCrash = (error) => this.crashed(error);
     process.onDeath(() => {
       if (this.running === process) this.handle = undefined;

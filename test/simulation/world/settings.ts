@@ -17,6 +17,8 @@ export interface Settings {
   readonly synchronous: "FULL" | "NORMAL";
   readonly autoVacuum: 0 | 1 | 2;
   readonly replicas: readonly ReplicaSettings[];
+  /** How often somebody looks at a replica between two calls to the system. */
+  readonly glanceChance: number;
   /** Of virtual time, between two decisions, on average. */
   readonly tempoMs: number;
   readonly primary: {
@@ -61,6 +63,7 @@ export function drawSettings(random: Random, most: { readonly replicas?: number 
     synchronous: random.pick(["FULL", "NORMAL"]),
     autoVacuum: random.pick([0, 0, 1, 2]),
     replicas: replicas.slice(0, most.replicas ?? count),
+    glanceChance: random.pick([0, 0.02, 0.3]),
     tempoMs: random.pick([3, 15, 60, 250]),
     primary: {
       durability: random.pick(DURABILITIES),

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AllChecks } from "../checks/all-checks.ts";
 import type { Scene } from "../checks/check.ts";
 import { Machine } from "../core/machine.ts";
-import { SimulatedProcess, runIn } from "../core/process.ts";
+import { SimulatedProcess, runIn, runOutside } from "../core/process.ts";
 import { Random } from "../core/random.ts";
 import { Scheduler } from "../core/scheduler.ts";
 import { heedUncaught } from "../core/uncaught.ts";
@@ -51,11 +51,14 @@ export class World implements Scene {
   readonly backups: Buffer[] = [];
   /** No node comes back by itself any more. */
   isClosing = false;
+  private readonly glances: Random;
+  private isGlancing = false;
   private readonly byMachine = new Map<Machine, Site[]>();
 
   constructor({ seed, settings, folder }: WorldOptions) {
     this.settings = settings;
     this.random = new Random(`${seed}/world`);
+    this.glances = this.random.fork("glances");
     this.scheduler = new Scheduler();
     heedUncaught(this.scheduler);
     this.network = new Network(this.scheduler, this.random.fork("network"));
@@ -303,10 +306,20 @@ export class World implements Scene {
       },
       failed: (code, message) => this.guard(() => this.checks.failed(site, code, message)),
       died: () => this.died(site),
+      crossing: () => this.glance(site),
     };
     const site: Site = new Site({ ...options, events }, this.settings.pageSize);
     this.byMachine.set(options.machine, [site]);
     return site;
+  }
+
+  /** Now and then somebody looks just while the node is at work. */
+  private glance(site: Site): void {
+    if (site.role !== "replica" || !site.isReadable || this.isGlancing) return;
+    if (!this.glances.chance(this.settings.glanceChance)) return;
+    this.isGlancing = true;
+    runOutside(() => this.guard(() => this.checks.glanced(site)));
+    this.isGlancing = false;
   }
 
   private opened(site: Site): void {
