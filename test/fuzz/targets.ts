@@ -4,6 +4,7 @@ import { documentTargets } from "./files/documents.ts";
 import { folderTargets } from "./files/folders.ts";
 import { formatTargets } from "./files/formats.ts";
 import { receiverTarget } from "./files/receiver.ts";
+import { replicaFolderTarget } from "./files/replica-folder.ts";
 import { sqliteTargets } from "./files/sqlite.ts";
 import { httpTargets } from "./http/targets.ts";
 
@@ -15,5 +16,6 @@ export const TARGETS: readonly Target[] = [
   ...documentTargets,
   configurationTarget,
   ...folderTargets,
+  replicaFolderTarget,
   ...httpTargets,
 ];

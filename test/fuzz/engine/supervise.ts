@@ -22,10 +22,12 @@ const RUNNER = fileURLToPath(new URL("runner.ts", import.meta.url));
 export const MAX_RESIDENT_BYTES: number = 400 << 20;
 const MAX_HEAP_MIB = 192;
 const LOOK_MS = 100;
-/** Before the first input of a target: compiling, and making its seeds. */
+/** Of processor time, before the first input of a target: compiling, and making its seeds. */
 const OPENING_MS = 30_000;
-/** A machine that has other things to do is no hang. */
-const PATIENCE = 5;
+/** So much longer may it take by the clock: a machine that has other things to do is no hang. */
+const PATIENCE = 60;
+/** The processor's time is told in hundredths of a second. */
+const TICK_MS = 10;
 /** Of one target. */
 const MAX_RESTARTS = 3;
 
@@ -91,18 +93,20 @@ async function watch(targets: readonly Target[], wanted: Partial<Run>, folder: s
   let stderr = "";
   child.stderr.on("data", (text: Buffer) => (stderr = (stderr + text.toString()).slice(-2_000)));
   let last = "";
-  let since = performance.now();
+  let since = { ms: performance.now(), cpuMs: 0 };
   let problem: string | undefined;
   const looking = setInterval(() => {
     const { target, index } = readMark(mark);
     const at = `${target} ${index}`;
-    if (at !== last) since = performance.now();
+    const now = { ms: performance.now(), cpuMs: cpuMsOf(child.pid!) };
+    if (at !== last) since = now;
     last = at;
     const known = targets.find(({ name }) => name === target);
-    const limitMs = index === -1 || known === undefined ? OPENING_MS : known.maxMs * PATIENCE;
+    const limitMs = index === -1 || known === undefined ? OPENING_MS : known.maxMs;
     const residentBytes = residentOf(child.pid!);
     if (residentBytes > MAX_RESIDENT_BYTES) problem ??= `grew to ${residentBytes >> 20} MiB`;
-    else if (performance.now() - since > limitMs) problem ??= `hangs: not over after ${limitMs} ms`;
+    else if (now.cpuMs - since.cpuMs > limitMs || now.ms - since.ms > limitMs * PATIENCE)
+      problem ??= `hangs: not over after ${limitMs} ms`;
     if (problem !== undefined) child.kill("SIGKILL");
   }, LOOK_MS);
   const [code] = await new Promise<[number | null]>((resolve) =>
@@ -120,6 +124,18 @@ function readMark(descriptor: number): { readonly target: string; readonly index
   const bytes = Buffer.alloc(MARK_BYTES);
   readSync(descriptor, bytes, 0, MARK_BYTES, 0);
   return { index: bytes.readDoubleLE(0), target: bytes.toString("utf8", 8).replaceAll("\0", "") };
+}
+
+/** In user and in system mode; 0 when it is gone. */
+function cpuMsOf(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return 0;
+  }
 }
 
 /** 0 when it is gone. */

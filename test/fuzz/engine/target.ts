@@ -17,7 +17,7 @@ export class WrongError extends Error {
 /** Something that reads what others may have written. */
 export interface Target {
   readonly name: string;
-  /** So long may one input take. */
+  /** So much of a processor may one input take, and by the clock sixty times that. */
   readonly maxMs: number;
   /** So many inputs are tried in `npm test`. */
   readonly shortRun: number;

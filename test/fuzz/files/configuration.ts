@@ -73,7 +73,7 @@ const TEXTS = [
 /** Flags, variables and a configuration file, all at once. */
 export const configurationTarget: Target = {
   name: "configuration",
-  shortRun: 150,
+  shortRun: 60,
   maxMs: 1_000,
   open: (folder) => ({ propose, run: (steps) => run(join(folder, "tailrace.json"), steps) }),
 };

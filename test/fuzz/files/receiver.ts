@@ -62,7 +62,7 @@ const bodies = new Map(
 /** A chunk of the log as it comes over the wire, compressed or not: bombs, lies about lengths, headers that fit nothing. */
 export const receiverTarget: Target = {
   name: "chunk",
-  shortRun: 200,
+  shortRun: 60,
   maxMs: 1_000,
   open: () => ({ propose, run }),
 };

@@ -69,7 +69,7 @@ export const sqliteTargets: readonly Target[] = [
   }),
   byteTarget({
     name: "wal-index-block",
-    shortRun: 100,
+    shortRun: 50,
     open: (folder) => ({
       seeds: [realWal(folder, 40).index, fullBlock()],
       fields: () => [...HASH_FIELDS, ...PAGE_FIELDS],
@@ -78,7 +78,7 @@ export const sqliteTargets: readonly Target[] = [
   }),
   byteTarget({
     name: "wal-tail",
-    shortRun: 200,
+    shortRun: 60,
     open: (folder) => {
       const path = join(folder, "fuzzed-wal");
       return {
@@ -94,7 +94,7 @@ export const sqliteTargets: readonly Target[] = [
   }),
   byteTarget({
     name: "wal-frames",
-    shortRun: 100,
+    shortRun: 50,
     open: (folder) => {
       const [walFile, indexFile] = [join(folder, "fuzzed-wal"), join(folder, "fuzzed-shm")];
       writeFileSync(indexFile, "");
