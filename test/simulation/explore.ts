@@ -27,10 +27,8 @@ export async function explore(
         totals.set(what, (totals.get(what) ?? 0) + number);
       if (result.failure === null) continue;
       failed.push(result);
-      const [first = ""] = result.failure.text.split("\n");
-      process.stdout.write(
-        `FAILED ${commandText({ ...options, seed })}\n  step ${result.failure.step}: ${first}\n`,
-      );
+      process.stdout.write(shortFailureText({ ...options, seed }, result));
+      if (isFirstEnough) seeds.length = 0;
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));
