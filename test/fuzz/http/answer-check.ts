@@ -11,7 +11,7 @@ import {
 import { problemSchema, snapshotMetadataSchema } from "../../../shared/protocol.ts";
 import { statusSchema, verificationStatusSchema } from "../../../shared/status.ts";
 import { nodeDocumentSchema } from "../../../src/node-document.ts";
-import { must } from "../engine/target.ts";
+import { WrongError, must } from "../engine/target.ts";
 import type { RawAnswer } from "./raw-exchange.ts";
 
 /** What the protocol has, and what Node itself answers to what is no request: 400, 408, 413, 417, 431. */
@@ -103,6 +103,6 @@ function parse(what: string, body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());
   } catch {
-    must(false, `${what}: no JSON: ${body.toString("latin1", 0, 200)}`);
+    throw new WrongError(`${what}: no JSON: ${body.toString("latin1", 0, 200)}`);
   }
 }

@@ -17,8 +17,8 @@ const MAX_MS = 5_000;
 /** Of the longest answer that is read, with what a table adds to it. */
 const MAX_OUTPUT_BYTES = 64 << 20;
 /** What a terminal acts on, but for the end of a line and the colours of our own. */
-const CONTROL = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
-const OWN_COLOURS = /\u001B\[\d{1,2}m/g;
+const CONTROL = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const OWN_COLOURS = new RegExp(`${String.fromCharCode(0x1b)}\\[\\d{1,2}m`, "g");
 
 interface AnswerStep extends Step {
   readonly op: "answer";

@@ -231,7 +231,7 @@ export const logLies: Readonly<Record<string, Lie>> = {
       "HTTP/1.1 200 OK\r\nwal-log-id: a\r\n b\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
       "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
       `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`,
-      `${"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)}`,
+      "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000),
       "\u0000".repeat(1000),
     ]);
     return aboutLog(({ request }) => {

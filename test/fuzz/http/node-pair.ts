@@ -14,7 +14,7 @@ const SYNC_MS = 20_000;
 const MAX_RESIDENT_BYTES = 600 << 20;
 /** What docs and ARCHITECTURE.md have on disk, of either node; a file that is being written has one more ending. */
 const KNOWN_FILES =
-  /^(app|edge)\.db(-wal|-shm|-tailrace(\/(lock\.db(-journal)?|position|pages\.sum|meta\.json|replicas\.json|clean-close\.json|bootstrap\.(part|json)|resync\.(sums|pages)|log(\/(\d{16}\.log|start\.json))?|snapshots(\/\d{8}\.(db|sums|json))?)(\.(tmp|new|part)[-.\w]*)?)?)?$/;
+  /^(app|edge)\.db(-wal|-shm|-tailrace(\/(lock\.db(-journal)?|position|pages\.sum|meta\.json|replicas\.json|clean-close\.json|bootstrap\.(part|json)|resync\.(sums|pages)|log(\/([0-9a-f]{16}\.log|start\.json))?|snapshots(\/\d{8}\.(db|sums|json))?)(\.(tmp|new|part)[-.\w]*)?)?)?$/;
 
 /** A primary and a replica of it, as processes of their own, and somebody who writes and reads beside them. */
 export class NodePair {

@@ -1,4 +1,3 @@
-import type { Chance } from "../../harness/seed.ts";
 import type { Lie } from "./log-lies.ts";
 import type { Answering, Asked, Honest } from "./lying-node.ts";
 import { oddHeaderValue, oddNumber, pick } from "./odd-values.ts";
@@ -6,13 +5,13 @@ import { oddHeaderValue, oddNumber, pick } from "./odd-values.ts";
 const TRIMMED = JSON.stringify({ code: "segment_trimmed", detail: "gone" });
 
 /** Sends a replica to the snapshot, and lies about that. */
-function aboutSnapshot(answer: (asked: Asked) => Promise<boolean | void> | boolean | void): Answering {
+function aboutSnapshot(answer: Answering): Answering {
   return async (asked) => {
     if (asked.path === "/wal") {
       asked.response.writeHead(410, { "tailrace-protocol": "1" }).end(TRIMMED);
       return true;
     }
-    return (await answer(asked)) !== false;
+    return await answer(asked);
   };
 }
 
@@ -22,16 +21,17 @@ function headers(lies: Readonly<Record<string, string>>): Answering {
     const { status, headers: honest, body } = await asked.honest();
     const isHead = asked.request.method === "HEAD";
     asked.response.writeHead(status, { ...honest, ...lies }).end(isHead ? undefined : body);
+    return true;
   });
 }
 
 /** Another body, without a word on its length. */
-function body(make: (honest: Honest, asked: Asked) => Buffer): Answering {
+function anotherBody(make: (honest: Honest) => Buffer): Answering {
   return aboutSnapshot(async (asked) => {
     if (asked.request.method === "HEAD") return false;
     const honest = await asked.honest();
     const { "content-length": _of, ...others } = honest.headers;
-    asked.response.writeHead(honest.status, others).end(make(honest, asked));
+    asked.response.writeHead(honest.status, others).end(make(honest));
     return true;
   });
 }
@@ -77,8 +77,9 @@ export const snapshotLies: Readonly<Record<string, Lie>> = {
       const isHead = asked.request.method === "HEAD";
       const longer = isSums(asked) ? image : Buffer.concat([image, Buffer.alloc(4096 * 50)]);
       asked.response.writeHead(status, { ...others, "snapshot-page-count": String(pages) });
-      if (isHead) return void asked.response.end();
-      asked.response.write(longer, () => setTimeout(() => asked.response.destroy(), 5));
+      if (isHead) asked.response.end();
+      else asked.response.write(longer, () => setTimeout(() => asked.response.destroy(), 5));
+      return true;
     }),
   "page checksums of nothing, and a database as large": (chance) => {
     const pages = chance.integer(100_000, 1_000_000);
@@ -86,15 +87,17 @@ export const snapshotLies: Readonly<Record<string, Lie>> = {
       const { status, headers: honest, body: sums } = await asked.honest();
       const { "content-length": _of, ...others } = honest;
       asked.response.writeHead(status, { ...others, "snapshot-page-count": String(pages) });
-      if (!isSums(asked)) return void asked.response.end(asked.request.method === "HEAD" ? undefined : sums);
-      asked.response.end(Buffer.concat([sums, Buffer.alloc(8 * (pages - sums.length / 8))]));
+      const lie = isSums(asked) ? Buffer.concat([sums, Buffer.alloc(8 * (pages - sums.length / 8))]) : sums;
+      asked.response.end(asked.request.method === "HEAD" ? undefined : lie);
+      return true;
     });
   },
   "a body that is too short": (chance) =>
-    body(({ body: all }) => all.subarray(0, chance.integer(0, all.length - 1))),
-  "a body that is too long": () => body(({ body: all }) => Buffer.concat([all, Buffer.alloc(1 << 20)])),
+    anotherBody(({ body: all }) => all.subarray(0, chance.integer(0, all.length - 1))),
+  "a body that is too long": () =>
+    anotherBody(({ body: all }) => Buffer.concat([all, Buffer.alloc(1 << 20)])),
   "a body with one byte that differs": (chance) =>
-    body(({ body: all }) => {
+    anotherBody(({ body: all }) => {
       const changed = Buffer.from(all);
       if (changed.length > 0) changed[chance.integer(0, changed.length - 1)]! ^= 1 << chance.integer(0, 7);
       return changed;
@@ -121,16 +124,17 @@ export const snapshotLies: Readonly<Record<string, Lie>> = {
       const lies = { "snapshot-generation": String(generation), etag: `"${generation}"` };
       const isHead = asked.request.method === "HEAD";
       asked.response.writeHead(status, { ...honest, ...lies }).end(isHead ? undefined : image);
+      return true;
     });
   },
-  "a problem instead": (chance: Chance) => {
+  "a problem instead": (chance) => {
     const code = pick(chance, ["snapshot_unknown", "not_ready", "damaged", "invalid_request", "closed"]);
     const statusCode = pick(chance, [400, 404, 410, 416, 500, 503]);
-    return aboutSnapshot(
-      ({ response }) =>
-        void response
-          .writeHead(statusCode, { "tailrace-protocol": "1", "retry-after": "1e9" })
-          .end(JSON.stringify({ code, detail: "x" })),
-    );
+    return aboutSnapshot(({ response }) => {
+      response
+        .writeHead(statusCode, { "tailrace-protocol": "1", "retry-after": "1e9" })
+        .end(JSON.stringify({ code, detail: "x" }));
+      return true;
+    });
   },
 };
