@@ -2,8 +2,10 @@
  * `npm run drill -- --minutes N [--seed S] [--only NAME…] [--list]`: what goes wrong in the world, done to real nodes,
  * writers and readers for so many minutes, with a table and a verdict at the end.
  */
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { formatTable } from "../../bench/harness/result.ts";
+import { pathToPython } from "../harness/outsiders.ts";
 import { exercises } from "./catalog.ts";
 import { drill } from "./drill.ts";
 
@@ -38,6 +40,12 @@ const possible = chosen.filter(({ name, lacks }) => {
   return reason === null;
 });
 if (possible.length === 0) process.exit(2);
+
+// As in the tests: it starts a process every few seconds.
+process.env["PATH"] = pathToPython(process.env["PATH"] ?? "");
+process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(
+  new URL("../../node_modules/.cache/compiled", import.meta.url),
+);
 
 console.error(`seed ${seed}, ${minutes} min, ${possible.length} exercises`);
 let endMs = performance.now() + minutes * 60_000;

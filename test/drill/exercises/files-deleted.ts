@@ -23,7 +23,7 @@ export const filesDeleted: Exercise = {
     // What SQLite makes of a database whose WAL is gone is nobody's promise.
     await cluster.readers.stop(node);
     for (const path of PARTS[chance.integer(0, PARTS.length - 1)]!(node))
-      rmSync(path, { recursive: true, force: true });
+      rmSync(path, { recursive: true, force: true, maxRetries: 20 });
     await cluster.commits(40);
     // It may notice at once. What it does not notice shows in its next life, and not in a later exercise.
     await cluster.catchesUp(node, PATIENCE_MS).catch(() => {});

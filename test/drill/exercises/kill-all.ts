@@ -5,17 +5,15 @@ export const killAll: Exercise = {
   name: "kill-all",
   what: "kill -9 of all nodes and writers at once, then a start in any order",
   async run({ nodes, writers }, chance) {
-    for (let kill = 0; kill < 2; kill++) {
-      await pause(chance.integer(0, 1500));
-      await Promise.all([
-        ...nodes.map((node) => node.kill()),
-        ...Array.from({ length: writers.count }, (_, id) => writers.kill(id)),
-      ]);
-      const isWriterFirst = chance.integer(0, 1) === 0;
-      if (isWriterFirst) await writers.start();
-      // In the other order a replica asks where nobody is yet.
-      for (const node of chance.integer(0, 1) === 0 ? nodes : nodes.toReversed()) await node.start();
-      await writers.start();
-    }
+    await pause(chance.integer(0, 1500));
+    await Promise.all([
+      ...nodes.map((node) => node.kill()),
+      ...Array.from({ length: writers.count }, (_, id) => writers.kill(id)),
+    ]);
+    const isWriterFirst = chance.integer(0, 1) === 0;
+    if (isWriterFirst) await writers.start();
+    // In the other order a replica asks where nobody is yet.
+    for (const node of chance.integer(0, 1) === 0 ? nodes : nodes.toReversed()) await node.start();
+    await writers.start();
   },
 };
