@@ -151,12 +151,13 @@ export class Application {
   note(): boolean {
     const { image, oracle, counts } = this.options;
     const before = image.mark;
-    if (!image.refresh() || image.mark === before) return true;
+    if (!image.refresh()) return true;
     const { checksum, pageCount } = image;
     const { present } = oracle;
     // The WAL was restarted, or recovered: no commit.
     if (present.checksum === checksum && present.pageCount === pageCount) return true;
     if (this.drafted === undefined) return oracle.moveTo({ checksum, pageCount });
+    if (image.mark === before) return true;
     oracle.commit({ checksum, pageCount, ...this.drafted });
     counts.add("commits");
     return true;
@@ -188,6 +189,8 @@ export class Application {
   private attempt(work: (database: DatabaseSync) => void): boolean {
     const { owner } = this;
     if (owner === undefined || !owner.isAlive) return false;
+    // The node may have put back what a loss of power took.
+    if (this.drafted === undefined) this.note();
     try {
       runIn(owner, () => work(this.connection ?? this.open()));
       return true;
