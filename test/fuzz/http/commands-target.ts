@@ -32,7 +32,7 @@ interface AnswerStep extends Step {
 export const commandsTarget: Target = {
   name: "http/commands",
   maxMs: MAX_MS,
-  shortRun: 80,
+  shortRun: 60,
   open: () => OpenCommands.start(),
 };
 

@@ -58,7 +58,7 @@ const KINDS: Readonly<Record<string, (socket: Socket, index: number) => void>> =
 export const connectionsTarget: Target = {
   name: "http/connections",
   maxMs: 20_000,
-  shortRun: 3,
+  shortRun: 2,
   open: async (folder) => OpenConnections.start(await NodePair.start(folder)),
 };
 

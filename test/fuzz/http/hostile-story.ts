@@ -13,7 +13,7 @@ import { LyingNode } from "./lying-node.ts";
 import { snapshotLies } from "./snapshot-lies.ts";
 
 /** A lie is told for so long, or to so many requests. */
-const LIE_MS = 100;
+const LIE_MS = 60;
 const LIE_REQUESTS = 80;
 /** Requests that may come without a pause: those of the truth before, and of a few tries. */
 const FREE_REQUESTS = 30;

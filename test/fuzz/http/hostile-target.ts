@@ -8,7 +8,7 @@ import { pick } from "./odd-values.ts";
 export const hostileTarget: Target = {
   name: "http/hostile",
   maxMs: 25_000,
-  shortRun: 8,
+  shortRun: 3,
   open: async () => new OpenHostile(await HostileStory.start()),
 };
 

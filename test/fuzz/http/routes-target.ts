@@ -14,7 +14,7 @@ const MAX_PIPELINED = 4;
 /** Longer than the longest `wait_ms` that is asked for, and what a snapshot or checkpoint takes on a busy machine. */
 const ANSWER_MS = 15_000;
 /** What is no whole request is waited for by a node, and need not be waited for here. */
-const NOISE_MS = 60;
+const NOISE_MS = 30;
 const COMMIT_EVERY = 50;
 
 type SentStep = RequestStep | NoiseStep;
@@ -31,7 +31,7 @@ interface Known {
 export const routesTarget: Target = {
   name: "http/routes",
   maxMs: 2 * ANSWER_MS,
-  shortRun: 250,
+  shortRun: 150,
   open: async (folder) => new OpenRoutes(await NodePair.start(folder)),
 };
 
