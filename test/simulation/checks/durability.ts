@@ -74,6 +74,7 @@ export class DurabilityCheck implements Check {
   private look(): void {
     const { newest } = this;
     const { primary, history } = this.scene;
+    if (primary.isStale) return;
     if (newest === undefined || newest.logId !== primary.log.logId) return;
     const known = history.find(newest.logId, newest.txid);
     if (known?.record.after !== newest.after)

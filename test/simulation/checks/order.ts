@@ -28,7 +28,7 @@ export class OrderCheck implements Check {
   }
 
   changed(site: Site, { isLog }: Change): void {
-    if (!isLog || site.role !== "primary") return;
+    if (!isLog || site.role !== "primary" || site.isStale) return;
     const { history, counts } = this.scene;
     const { log } = site;
     const { logId } = log;

@@ -37,7 +37,7 @@ export class RetentionCheck implements Check {
   changed(site: Site, { isLog }: Change): void {
     if (!isLog || !site.isReadable) return;
     this.largest.set(site, Math.max(this.largest.get(site) ?? 0, site.log.sizeBytes));
-    if (site.role !== "primary") return;
+    if (site.role !== "primary" || site.isStale) return;
     const [first] = site.log.list();
     const logId = site.log.logId;
     if (first === undefined || logId === undefined) return;

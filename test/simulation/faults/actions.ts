@@ -6,6 +6,7 @@ import { fileFaults } from "./file-faults.ts";
 import { limitActions } from "./limit-actions.ts";
 import { networkFaults } from "./network-faults.ts";
 import { processFaults } from "./process-faults.ts";
+import { takeoverFaults } from "./takeover.ts";
 
 /** All that can be done to the world, by name. Whoever adds one here makes every seed a new run. */
 export const ACTIONS: Readonly<Record<string, Action>> = {
@@ -16,4 +17,5 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
   ...diskFaults,
   ...fileFaults,
   ...clockFaults,
+  ...takeoverFaults,
 };

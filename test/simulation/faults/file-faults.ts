@@ -43,7 +43,7 @@ export const fileFaults: Readonly<Record<string, Action>> = {
 
 /** The primary's database is exchanged for an older copy, while nobody has it open, or under the node. */
 function restore(world: World, random: Random): void {
-  if (world.backups.length === 0) return;
+  if (world.backups.length === 0 || world.primary.isStale) return;
   const bytes = random.pick(world.backups);
   world.faults.add("restore");
   world.counts.add("primaries restored");

@@ -6,6 +6,8 @@ export interface ReplicaSettings {
   readonly name: string;
   /** Name of the node that it asks. */
   readonly follows: string;
+  /** What comes over loopback is not compressed. Whatever host is named, the port counts. */
+  readonly host: "127.0.0.1" | "node.simulated";
   readonly durability: Durability;
   readonly onForeignWrite: "stop" | "resync";
 }
@@ -52,6 +54,7 @@ export function drawSettings(random: Random, most: { readonly replicas?: number 
     const isChained = index > 0 && random.chance(0.35);
     return {
       name: `replica-${index + 1}`,
+      host: random.pick(["127.0.0.1", "node.simulated"]),
       follows: isChained ? `replica-${random.int(index) + 1}` : "primary",
       durability: random.pick(DURABILITIES),
       onForeignWrite: random.pick(["resync", "stop"]),

@@ -34,6 +34,8 @@ export class Site {
   place = 0;
   /** Steps back are allowed once: the files were deleted, and fetched again. */
   isFresh = true;
+  /** This is a primary that another one has replaced: nobody writes to it, and nobody is to follow it. */
+  isStale = false;
   /** Somebody else has written to the replica. */
   isForeign = false;
   /** Whether the state is one that the files could be in: false from a loss of power until the node has seen to it. */

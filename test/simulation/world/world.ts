@@ -49,6 +49,12 @@ export class World implements Scene {
   failure: Error | undefined;
   /** Copies of the primary's database, as an operator would have made them. */
   readonly backups: Buffer[] = [];
+  /** There has been another primary. */
+  hasTakenOver = false;
+  /** To be called when a primary that was replaced is to go again; undefined while there is none. */
+  endStale: (() => void) | undefined;
+  /** All misfortune is over. */
+  isCalm = false;
   /** No node comes back by itself any more. */
   isClosing = false;
   private readonly glances: Random;
@@ -103,7 +109,17 @@ export class World implements Scene {
     for (const site of this.sites) site.node.start();
   }
 
+  /** Starts what runs on the primary's machine. */
+  resume(delayMs: number): void {
+    this.after(delayMs, "primary starts", () => {
+      this.primary.restartMs = undefined;
+      this.primary.node.start();
+      this.startApplication();
+    });
+  }
+
   startApplication(): void {
+    if (this.primary.isStale) return;
     this.guard(() => this.application.start(() => new SimulatedProcess("application", this.primary.machine)));
   }
 
@@ -131,6 +147,7 @@ export class World implements Scene {
 
   /** The application asks the primary whether all that it has committed is durable. */
   acknowledge(): void {
+    if (this.primary.isStale) return;
     const place = this.oracle.end;
     const answer = this.primary.node.use((handle) => (handle as Primary).durable());
     void answer?.then(
@@ -209,6 +226,8 @@ export class World implements Scene {
 
   /** All misfortune is over, and whoever is down comes back. */
   calm(): void {
+    this.isCalm = true;
+    this.endStale?.();
     this.network.healAll();
     for (const site of this.sites) {
       const { machine, node } = site;
@@ -261,7 +280,8 @@ export class World implements Scene {
 
   private lookAt(site: Site, changed: ReadonlySet<string>): void {
     const change = site.refresh(changed);
-    if (site === this.primary && !this.application.note()) this.checks.localFirst.foreignState();
+    if (site === this.primary && !site.isStale && !this.application.note())
+      this.checks.localFirst.foreignState();
     if (change.isImage || change.isLog || change.isPosition) this.checks.changed(site, change);
     const snapshots = join(site.dataDir, "snapshots");
     if ([...changed].some((path) => path.startsWith(snapshots))) this.checks.snapshots(site);
@@ -274,12 +294,12 @@ export class World implements Scene {
   }
 
   private makeReplica(folder: string, index: number): Site {
-    const { name, follows, durability, onForeignWrite } = this.settings.replicas[index]!;
+    const { name, follows, host, durability, onForeignWrite } = this.settings.replicas[index]!;
     mkdirSync(join(folder, name));
     const machine = this.makeMachine(name, join(folder, name));
     const settings = {
       file: join(folder, name, "edge.db"),
-      primary: `http://127.0.0.1:${this.portOf(follows)}`,
+      primary: `http://${host}:${this.portOf(follows)}`,
       listen: { port: this.portOf(name), host: "127.0.0.1" },
       id: name,
       durability,
@@ -331,9 +351,13 @@ export class World implements Scene {
   }
 
   private died(site: Site): void {
+    // What it has done in its last moments is still its own.
+    runOutside(() => this.guard(() => this.look()));
     this.guard(() => this.checks.died(site, "kill"));
     if (this.isClosing) return;
-    this.after(site.restartMs ?? RESTART_MS, `${site.name} starts`, () => site.node.start());
+    const restartMs = site.restartMs ?? RESTART_MS;
     site.restartMs = undefined;
+    if (restartMs < Number.POSITIVE_INFINITY)
+      this.after(restartMs, `${site.name} starts`, () => site.node.start());
   }
 }
