@@ -358,6 +358,8 @@ export class World implements Scene {
     const restartMs = site.restartMs ?? RESTART_MS;
     site.restartMs = undefined;
     if (restartMs < Number.POSITIVE_INFINITY)
-      this.after(restartMs, `${site.name} starts`, () => site.node.start());
+      this.after(restartMs, `${site.name} starts`, () => {
+        if (!this.isClosing) site.node.start();
+      });
   }
 }
