@@ -116,7 +116,8 @@ export class Scheduler {
       if (event.isCancelled || thread?.isAlive === false) continue;
       this.nowMs = Math.max(this.nowMs, event.atMs);
       this.readsInStep = 0;
-      this.note(`${thread?.process.name ?? ""} ${thread?.name ?? ""} ${what} ${event.atMs}`);
+      const where = thread === undefined ? "" : `${thread.process.name} ${thread.name}: `;
+      this.note(`${where}${what} ${event.atMs}`);
       this.isStepping = true;
       this.stepping = thread;
       this.carryOut(event);
@@ -125,7 +126,7 @@ export class Scheduler {
       const { uncaught } = this;
       this.uncaught = undefined;
       if (uncaught !== undefined) throw uncaught;
-      return what;
+      return where + what;
     }
     return undefined;
   }
