@@ -87,7 +87,10 @@ export interface Scale {
 export interface Metric {
   readonly name: string;
   readonly label: string;
-  readonly better: "lower" | "higher";
+  /** Missing where a figure only explains the others: nobody wins or loses by it. */
+  readonly better?: "lower" | "higher";
+  /** Less than this apart, two values cannot be told from each other. */
+  readonly resolution?: number;
 }
 
 export interface Question {
@@ -105,7 +108,6 @@ export interface Session {
   readonly space: Workspace;
   readonly cluster: Cluster;
   readonly scale: Scale;
-  readonly repetition: number;
   /** The last id of the bulk once it is there. */
   bulkLast?: number;
 }

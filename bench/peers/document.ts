@@ -2,6 +2,7 @@
 import { median } from "../harness/result.ts";
 import type { Metric, Question } from "./contract.ts";
 import { findLosses } from "./losses.ts";
+import { PEERS } from "./products.ts";
 import { QUESTIONS } from "./questions.ts";
 import { inMegabytes } from "./questions/bulk.ts";
 import type { Answer, PeerInRun, PeersResult } from "./result.ts";
@@ -18,7 +19,7 @@ export function renderDocument(result: PeersResult): string {
     ...asked.flatMap((question) => section(question, result)),
     ...losses(result),
     ...absences(result),
-    ...instructions(result),
+    ...instructions(),
   ].join("\n")}\n`;
 }
 
@@ -29,12 +30,12 @@ function introduction({ machine, scale, ...result }: PeersResult): readonly stri
     "Made by `npm run bench -- peers` from [bench/results/peers.json](../bench/results/peers.json): do not edit. The same rows and",
     "the same work for all, in one run on one machine, everything on loopback; each peer with the settings that its makers recommend",
     "where nothing may be lost. Within a repetition each peer has its turn on a cluster of its own, one primary and one replica.",
-    "Cells are the median of the repetitions, with the least and the greatest in brackets.",
+    "Cells are the median of the repetitions, with the least and the greatest in brackets. ↓: less is better, ↑: more is.",
     "",
     "| run | |",
     "|---|---|",
     `| started | ${result.startedAt}, took ${result.minutes.toFixed(0)} minutes${result.isQuick ? ", with `--quick`" : ""} |`,
-    `| repetitions | ${result.repetitions} |`,
+    `| repetitions | ${result.repetitions}${result.repetitions < 3 ? ": too few for a median that can be relied on" : ""} |`,
     `| machine | ${machine.processor}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB |`,
     `| system | ${machine.kernel}, ${machine.fileSystem}, node ${machine.node} |`,
     `| load average | before: ${loadText(machine.loadBefore)}; after: ${loadText(machine.loadAfter)} |`,
@@ -95,11 +96,16 @@ function section(question: Question, result: PeersResult): readonly string[] {
     "",
     question.meaning(result.scale),
     "",
-    ...table(["", ...metrics.map(({ label, better }) => `${label} ${better === "lower" ? "↓" : "↑"}`)], rows),
+    ...table(["", ...metrics.map(heading)], rows),
     "",
     ...notes.map((text, index) => `${index + 1}. ${text}`),
     ...(notes.length > 0 ? [""] : []),
   ];
+}
+
+function heading({ label, better }: Metric): string {
+  if (better === undefined) return label;
+  return `${label} ${better === "lower" ? "↓" : "↑"}`;
 }
 
 /** A peer that has neither figures nor anything said of it stays out of the table. */
@@ -127,6 +133,7 @@ function find(
 function cell(answer: Answer | undefined): string {
   if (answer === undefined) return "–";
   const { values } = answer;
+  if (values.length === 1) return figure(values[0]!);
   return `${figure(median(values))} (${figure(Math.min(...values))}–${figure(Math.max(...values))})`;
 }
 
@@ -150,7 +157,7 @@ function losses(result: PeersResult): readonly string[] {
             peer.title,
             figure(theirs),
             Number.isFinite(factor) ? figure(factor) : "–",
-            doesOverlap ? "yes" : "no",
+            result.repetitions < 2 ? "–" : doesOverlap ? "yes" : "no",
           ]),
         );
   return [
@@ -176,8 +183,8 @@ function absences({ peers }: PeersResult): readonly string[] {
   ];
 }
 
-function instructions({ peers }: PeersResult): readonly string[] {
-  const commands = new Set(peers.map(({ howToGet }) => howToGet));
+function instructions(): readonly string[] {
+  const commands = new Set(PEERS.map(({ howToGet }) => howToGet));
   return [
     "## To run it",
     "",

@@ -30,20 +30,22 @@ export function findLosses(result: PeersResult): readonly Loss[] {
 }
 
 function lossesIn(result: PeersResult, question: Question, metric: Metric): readonly Loss[] {
+  const { better, resolution = 0 } = metric;
   const isHere = (answer: { question: string; metric: string }): boolean =>
     answer.question === question.name && answer.metric === metric.name;
   const answers = result.answers.filter(isHere);
   const ownValues = answers.find(({ peer }) => peer === OWN)?.values;
-  if (ownValues === undefined) return [];
+  if (ownValues === undefined || better === undefined) return [];
   const own = median(ownValues);
   return answers
     .filter(({ peer }) => !peer.startsWith(OWN))
     .flatMap(({ peer: name, values }) => {
       const theirs = median(values);
-      const isLow = metric.better === "lower";
+      const isLow = better === "lower";
       const factor = isLow ? own / theirs : theirs / own;
       const peer = result.peers.find((one) => one.name === name);
-      if (peer === undefined || !(factor > MARGIN)) return [];
+      const isClear = factor > MARGIN && Math.abs(own - theirs) > resolution;
+      if (peer === undefined || !isClear) return [];
       const doesOverlap = isLow
         ? Math.min(...ownValues) <= Math.max(...values)
         : Math.max(...ownValues) >= Math.min(...values);

@@ -25,7 +25,7 @@ export class Turns {
   /** One peer, in one repetition. What has failed once is not asked again: time is bounded. */
   async take(peer: Peer, repetition: number): Promise<void> {
     const start = performance.now();
-    this.current = this.run(peer, repetition);
+    this.current = this.run(peer);
     await this.current;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     console.error(`repetition ${repetition + 1}, ${peer.name}: ${seconds} s`);
@@ -39,18 +39,18 @@ export class Turns {
     await Promise.race([this.current, pause(LAST_WORDS_MS)]);
   }
 
-  private async run(peer: Peer, repetition: number): Promise<void> {
+  private async run(peer: Peer): Promise<void> {
     const questions = this.questions.filter(
       ({ name }) =>
         peer.questions.includes(name) &&
         !this.failures.some((failure) => failure.peer === peer.name && failure.question === name),
     );
     if (questions.length === 0 || this.isStopped) return;
-    await using space = new Workspace();
-    this.space = space;
     try {
+      await using space = new Workspace();
+      this.space = space;
       const cluster = await startCluster(peer, space, questions);
-      const session: Session = { space, cluster, scale: this.scale, repetition };
+      const session: Session = { space, cluster, scale: this.scale };
       for (const question of questions) if (!this.isStopped) await this.ask(peer, question, session);
     } catch (error) {
       for (const question of questions) this.fail(peer, question, error);

@@ -9,7 +9,7 @@ export const idle: Question = {
   title: "Idle cost",
   meaning: ({ idleSeconds }) =>
     `Processor time of all processes of primary and replica together while nothing is written or read, as a share of one core over ${idleSeconds} s, from /proc. The kernel counts in ticks of 10 ms: ${(1 / idleSeconds).toFixed(1)} % is the least that can be told from nothing.`,
-  metrics: [{ name: "percent", label: "% of a core", better: "lower" }],
+  metrics: [{ name: "percent", label: "% of a core", better: "lower", resolution: 0.1 }],
   ask: async ({ cluster, scale }) => {
     const roots = await cluster.processes();
     await pause(SETTLE_MS);
