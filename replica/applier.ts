@@ -126,11 +126,15 @@ export class Applier {
     this.isExact = false;
     const { from, to } = batch;
     const reader = new FragmentReader({ folder: this.logFolder, start: from.cursor, end: () => to.cursor });
+    let reached = from.txid;
+    let written = 0;
     try {
       for (let placed = reader.next(); placed !== undefined; placed = reader.next()) {
-        const { pageNumbers, images } = placed.fragment;
+        const { pageNumbers, images, txid, databasePageCount } = placed.fragment;
+        if (databasePageCount > 0) reached = txid;
         pageNumbers.forEach((page, index) => {
           if (page > pageCount || page === lock) return;
+          written += 1;
           const image = images.subarray(index * pageSizeBytes, (index + 1) * pageSizeBytes);
           table.set(page, hashPage(page, image));
           appender.append(page, image);
@@ -141,9 +145,11 @@ export class Applier {
       reader.close();
     }
     table.resize(pageCount);
+    if (reached !== to.txid)
+      throw diverged(`the log copy leads to transaction ${reached}, not ${to.txid}`, table.checksum);
     if (table.checksum !== to.checksum)
       throw diverged(`transaction ${to.txid} ends at ${hex64(to.checksum)}`, table.checksum);
-    this.publish(batch);
+    if (written > 0) this.publish(batch);
     this.isExact = true;
     this.arrive(batch);
   }

@@ -9,7 +9,7 @@ import type { Cursor, Txid } from "../units.ts";
 import { LogChain } from "./log-chain.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 import { verifyLog } from "./verify-log.ts";
-import { causeText, storageHint } from "../storage/storage-error.ts";
+import { causeText, onStorage, storageHint } from "../storage/storage-error.ts";
 
 /**
  * When a record counts as durable. `commit`: each is on disk before its append returns. `group`: at the next
@@ -95,12 +95,8 @@ export class LogWriter {
       createSegment(options, 1, chain);
     }
     const segments = listSegments(folder);
-    const { chain, end, tornBytes } = verifyLog(
-      folder,
-      segments,
-      options.logId,
-      undefined,
-      options.lackingAfter,
+    const { chain, end, tornBytes } = onStorage("read", folder, () =>
+      verifyLog(folder, segments, options.logId, undefined, options.lackingAfter),
     );
     const log = new LogWriter(options, chain, segments[0]!, end);
     if (tornBytes > 0) log.truncate(end.offset);

@@ -96,6 +96,7 @@ export function changeFolder(folder: string, formatOf: FormatOf, steps: readonly
     const to = join(folder, (step["to"] as string | undefined) ?? ".");
     mkdirSync(dirname(path), { recursive: true });
     const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+    if (path === to) continue;
     if (step.op === "remove") rmSync(path, { recursive: true, force: true });
     else if (step.op === "folder" && !existsSync(path)) mkdirSync(path);
     else if (step.op === "file") {
