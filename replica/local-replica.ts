@@ -21,7 +21,7 @@ import { BatchReader } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import { downloadSnapshot, publishImage, unrelatedDatabase } from "./bootstrap.ts";
 import { PositionFile, isSameFile, stampOf } from "./position-file.ts";
-import { isSameWal } from "./left-mark.ts";
+import { isUndisturbed } from "./left-mark.ts";
 import type { Chunk } from "./receiver.ts";
 import { recover } from "./recovery.ts";
 import { ReplicaDatabase } from "./replica-database.ts";
@@ -164,7 +164,7 @@ export class LocalReplica {
     if (database !== undefined && standing?.applier.isExact === true) {
       const { position } = standing.applier;
       const view = database.view();
-      if (isSameWal(view.header, position.left)) return { view, position };
+      if (isUndisturbed(view.header, position.left)) return { view, position };
       view.close();
     }
     throw new TailraceError("not_ready", "the replica's database is not at a known state now", {
