@@ -7,6 +7,7 @@ import { startCapture } from "../../../primary/capture-thread.ts";
 import { hashPage } from "../../../shared/format/page-hash.ts";
 import { SnapshotStore } from "../../../shared/snapshots/snapshot-store.ts";
 import { driver } from "../../../shared/sqlite/node-sqlite.ts";
+import { currentBootId } from "../../../shared/storage/boot-id.ts";
 import { DataFolder } from "../../../shared/storage/data-folder.ts";
 import { hex64, lockPage } from "../../../shared/units.ts";
 import type { FormatOf } from "../engine/folder-steps.ts";
@@ -25,10 +26,12 @@ const NUMBERS = [0, 4, 8, 12, 16, 20, 24, 28, 92, 96];
 
 /** What stands in the files of a data folder, and in the database beside it. */
 export const formatOf: FormatOf = (name) => {
-  if (/\.log$/.test(name)) return { fields: segmentFileFields, seal: sealSegmentFile };
+  if (name.endsWith(".log")) return { fields: segmentFileFields, seal: sealSegmentFile };
   if (/(^|\/)position$/.test(name)) return { fields: positionFields, seal: sealPosition };
-  if (/pages\.sum$/.test(name)) return { fields: () => tableFields, seal: (bytes) => sealCrc(bytes, 0, 60) };
-  if (/\.db$/.test(name)) return { fields: () => NUMBERS.map((at) => ({ at, bytes: 4, isBigEndian: true })) };
+  if (name.endsWith("pages.sum"))
+    return { fields: () => tableFields, seal: (bytes) => sealCrc(bytes, 0, 60) };
+  if (name.endsWith(".db"))
+    return { fields: () => NUMBERS.map((at) => ({ at, bytes: 4, isBigEndian: true })) };
   return undefined;
 };
 
@@ -86,6 +89,7 @@ export async function startPrimary(home: string): Promise<Started> {
         clock: () => Date.now(),
         say: () => {},
         isNewDatabase: false,
+        bootId: currentBootId(),
         snapshots: SnapshotStore.open(folder.snapshotsFolder),
       });
       const { log, meta } = capture;

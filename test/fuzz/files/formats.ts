@@ -48,6 +48,11 @@ export const formatTargets: readonly Target[] = [
         const fragment = decodeFragment(bytes);
         if (fragment === undefined) return "refused";
         const { pageNumbers, images, lengthBytes } = fragment;
+        must(new Set(pageNumbers).size === pageNumbers.length, "a page twice in one fragment");
+        must(
+          pageNumbers.every((page) => page > 0),
+          "page 0",
+        );
         const again = Buffer.alloc(lengthBytes);
         images.copy(again, lengthBytes - images.length);
         sealFragment(again, fragment, pageNumbers);

@@ -48,6 +48,12 @@ const ENCODINGS = {
   zstd: (bytes: Buffer) => zstdCompressSync(bytes),
 };
 type Encoding = keyof typeof ENCODINGS;
+interface ChunkStep extends Step {
+  readonly name?: string;
+  readonly value?: string;
+  readonly part?: number;
+  readonly hex?: string;
+}
 /** What one may send, and a bomb. */
 const LENGTHS = [0, 1, 100, MAX_BYTES - 1, MAX_BYTES, MAX_BYTES + 1, 12 << 20];
 
@@ -105,7 +111,7 @@ function build(steps: readonly Step[]): { readonly headers: Map<string, string>;
     ["content-encoding", encoding],
   ]);
   let body = bodies.get(`${encoding} ${length}`)!;
-  for (const { op, name, value, part, hex } of steps as readonly (Step & Record<string, never>)[]) {
+  for (const { op, name = "", value = "", part = 0, hex = "" } of steps as readonly ChunkStep[]) {
     if (op === "header") headers.set(name, value);
     if (op === "cut") body = body.subarray(0, Math.floor(part * body.length));
     if (op === "append") body = Buffer.concat([body, Buffer.from(hex, "hex")]);

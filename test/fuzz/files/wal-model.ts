@@ -40,10 +40,10 @@ function pageSizeOf(wal: Buffer): number | undefined {
 }
 
 function headerSums(wal: Buffer): Sums {
-  return checksum(wal.subarray(0, 24), isBigEndian(wal), [0, 0]);
+  return checksum(wal.subarray(0, 24), hasBigSums(wal), [0, 0]);
 }
 
-function isBigEndian(wal: Buffer): boolean {
+function hasBigSums(wal: Buffer): boolean {
   return (wal.readUInt32BE(0) & 1) === 1;
 }
 
@@ -57,7 +57,7 @@ export function readWal(
   let sums = sumsAt(wal, 24);
   for (let at = 32; at + 24 + pageSizeBytes <= wal.length; at += 24 + pageSizeBytes) {
     const image = wal.subarray(at + 24, at + 24 + pageSizeBytes);
-    sums = checksum(image, isBigEndian(wal), checksum(wal.subarray(at, at + 8), isBigEndian(wal), sums));
+    sums = checksum(image, hasBigSums(wal), checksum(wal.subarray(at, at + 8), hasBigSums(wal), sums));
     const salts = wal.toString("hex", at + 8, at + 16);
     if (salts !== wal.toString("hex", 16, 24) || !isSame(sums, sumsAt(wal, at + 16))) break;
     frames.push({
@@ -77,8 +77,8 @@ export function sealWal(wal: Buffer, pageSizeBytes: number): void {
   let sums = headerSums(wal);
   writeSums(wal, 24, sums);
   for (let at = 32; at + 24 + pageSizeBytes <= wal.length; at += 24 + pageSizeBytes) {
-    const head = checksum(wal.subarray(at, at + 8), isBigEndian(wal), sums);
-    sums = checksum(wal.subarray(at + 24, at + 24 + pageSizeBytes), isBigEndian(wal), head);
+    const head = checksum(wal.subarray(at, at + 8), hasBigSums(wal), sums);
+    sums = checksum(wal.subarray(at + 24, at + 24 + pageSizeBytes), hasBigSums(wal), head);
     writeSums(wal, at + 16, sums);
   }
 }
