@@ -79,6 +79,7 @@ function rowOf({ process: name, measure, limits, ...found }: Finding): { readonl
     verdict: found.verdict,
     "growth an hour": amount(found.perHour),
     between: `${amount(found.lowPerHour)} and ${amount(found.highPerHour)}`,
+    "later half": amount(found.laterPerHour),
     "may grow": amount(limits.perHour),
     "95 % are below": amount(found.level),
     "may be": amount(limits.level),

@@ -28,6 +28,8 @@ export interface Judgement {
   /** Between these it certainly grows. */
   readonly lowPerHour: number;
   readonly highPerHour: number;
+  /** Of the later half of the run alone. */
+  readonly laterPerHour: number;
   /** Of 95 % of the samples. */
   readonly level: number;
 }
@@ -49,8 +51,10 @@ const Z_LATER = 1.28;
 export function judge(series: Series, limits: Limits, warmUpSeconds: number): Judgement {
   const { seconds, values } = known(series, warmUpSeconds);
   const level = quantile(values.toSorted(ascending), 0.95);
-  if (values.length < MIN_SAMPLES)
-    return { verdict: "not measured", perHour: NaN, lowPerHour: NaN, highPerHour: NaN, level };
+  if (values.length < MIN_SAMPLES) {
+    const unknown = { perHour: NaN, lowPerHour: NaN, highPerHour: NaN, laterPerHour: NaN };
+    return { verdict: "not measured", ...unknown, level };
+  }
   const hours = (seconds.at(-1)! - seconds[0]!) / SECONDS_PER_HOUR;
   const { times, floors } = floorsOf(seconds, values);
   const whole = trendOf(times, floors, Z_WHOLE);
@@ -61,7 +65,8 @@ export function judge(series: Series, limits: Limits, warmUpSeconds: number): Ju
     if (level > limits.level) return "too high";
     return whole.high <= matters || later.high <= matters ? "flat" : "unclear";
   })();
-  return { verdict, perHour: whole.slope, lowPerHour: whole.low, highPerHour: whole.high, level };
+  const { slope: perHour, low: lowPerHour, high: highPerHour } = whole;
+  return { verdict, perHour, lowPerHour, highPerHour, laterPerHour: later.slope, level };
 }
 
 function known({ seconds, values }: Series, warmUpSeconds: number): Series {
