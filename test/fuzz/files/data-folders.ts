@@ -70,6 +70,8 @@ export interface Started {
   readonly logId: string;
   readonly headTxid: number;
   readonly checksum: string;
+  /** By the page table, read whole. */
+  readonly tableChecksum: string;
   readonly pageSizeBytes: number;
   readonly pageCount: number;
 }
@@ -97,6 +99,7 @@ export async function startPrimary(home: string): Promise<Started> {
         logId: meta.logId,
         headTxid: log.headTxid,
         checksum: hex64(log.headChecksum),
+        tableChecksum: hex64(capture.table.recompute()),
         pageSizeBytes: meta.pageSizeBytes,
         pageCount: log.headPageCount,
       };

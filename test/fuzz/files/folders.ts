@@ -121,5 +121,6 @@ async function startOn(home: string): Promise<Outcome> {
   const pages = Math.ceil(statSync(file).size / started.pageSizeBytes);
   must(pages === started.pageCount, "the log says another size than the database has");
   must(checksumOf(file) === started.checksum, "the log's head is not the database");
+  must(started.tableChecksum === started.checksum, "the page table is not the database's");
   return started.logId === soundMeta(home).logId ? "accepted" : "refused";
 }
