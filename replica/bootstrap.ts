@@ -22,7 +22,7 @@ import { hashPage } from "../shared/format/page-hash.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { syncFolder, writeFileAtomically } from "../shared/storage/atomic-file.ts";
-import type { DiskRoom } from "../shared/storage/disk-room.ts";
+import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage, systemCode } from "../shared/storage/storage-error.ts";
 import { hex64, lockPage } from "../shared/units.ts";
@@ -41,7 +41,7 @@ const datasync = promisify(fdatasync);
 export interface BootstrapOptions {
   readonly client: SnapshotClient;
   readonly files: ReplicaFiles;
-  readonly room: DiskRoom;
+  readonly room: ReplicaRoom;
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -77,7 +77,7 @@ export async function downloadSnapshot({
           assertUsable(found);
           if (offset === 0) part.restart(found);
           const { pageCount } = found.state;
-          room.take(
+          room.database.take(
             imageBytes(found) - offset + pageCount * PAGE_TABLE_BYTES_A_PAGE,
             "the primary's snapshot",
           );

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import path from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
@@ -13,7 +12,7 @@ import { answerCalls, emit } from "../shared/rpc.ts";
 import type { ReplicaEngineStatus } from "../shared/status.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
-import { DiskRoom, KEEP_FREE_BYTES } from "../shared/storage/disk-room.ts";
+import { KEEP_FREE_BYTES, replicaRoom } from "../shared/storage/disk-room.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
 import { verificationError, verificationNotice } from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
@@ -71,8 +70,7 @@ async function start(options: FollowOptions): Promise<void> {
       isDurable: options.durability !== "os",
       seen: identity.seen,
       bootId: options.bootId ?? currentBootId(),
-      room: new DiskRoom({
-        folders: [dataDir, path.dirname(file)],
+      room: replicaRoom(dataDir, file, {
         keepFreeBytes: options.keepFreeBytes ?? KEEP_FREE_BYTES,
         nowMs: () => performance.now(),
       }),

@@ -14,7 +14,7 @@ import type { Work } from "../shared/plan/follow-state.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
-import type { DiskRoom } from "../shared/storage/disk-room.ts";
+import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import type { Cursor, PageNumber } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
@@ -44,7 +44,7 @@ export interface LocalReplicaOptions {
   /** Of the machine ({@link ../shared/storage/boot-id.ts!currentBootId}). */
   readonly bootId: string;
   /** What comes from the primary is written only where it has. */
-  readonly room: DiskRoom;
+  readonly room: ReplicaRoom;
   /** Monotonic. */
   readonly nowMs: () => number;
   readonly metrics: ReplicaEngineMetrics;
@@ -267,7 +267,7 @@ export class LocalReplica {
 
   /** Stores a verified chunk. @throws storage_failed; NoRoomError, and nothing was stored */
   receive(chunk: Chunk): void {
-    this.options.room.take(chunk.bytes.length, "the primary's log");
+    this.options.room.data.take(chunk.bytes.length, "the primary's log");
     this.copy!.append(chunk.from, chunk.bytes, chunk.next);
     failpoint("receive.chunk-written");
   }
@@ -313,7 +313,7 @@ export class LocalReplica {
       const batch = this.pending ?? standing.batches.next();
       this.pending = batch;
       if (batch === undefined) return false;
-      this.options.room.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
+      this.options.room.database.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
       const startMs = nowMs();
       for (const _ of standing.applier.apply(batch)) await turn();
       this.pending = undefined;

@@ -9,7 +9,7 @@ import { NO_MARK } from "../shared/format/position.ts";
 import { FragmentReader } from "../shared/log/fragment-reader.ts";
 import { LogCopy } from "../shared/log/log-copy.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
-import type { DiskRoom } from "../shared/storage/disk-room.ts";
+import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import { hex64, lockPage } from "../shared/units.ts";
 import type { Cursor, PageNumber } from "../shared/units.ts";
 import { violation } from "./answers.ts";
@@ -45,7 +45,7 @@ export interface ResyncOptions extends ResyncSource {
   /** Puts what was fetched (`files.resyncLog`) in the place of the log copy. */
   readonly replaceLog: () => void;
   readonly bootId: string;
-  readonly room: DiskRoom;
+  readonly room: ReplicaRoom;
 }
 
 export interface ResyncOutcome {
@@ -77,7 +77,13 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
   const before = client.fetchedBytes;
   const head = await client.head(signal);
   assertCompatible(head, database.appender.pageSizeBytes, positionFile.position);
-  room.take(neededBytes(head, database.sizeBytes), "the primary's snapshot");
+  const { pageSizeBytes, state } = head;
+  // Hashes twice: as they come, and in the page table.
+  room.data.take(2 * 8 * state.pageCount, "the primary's snapshot");
+  room.database.take(
+    Math.max(0, state.pageCount * pageSizeBytes - database.sizeBytes),
+    "the primary's snapshot",
+  );
   // Read page by page: whatever has led here, what the table says is not to be relied on.
   const table = PageTable.create(files.pageTable);
   let wanted: WantedPages | undefined;
@@ -86,7 +92,9 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
     const seen = await scanDatabase(database, table);
     await wanted.fetchSums(client, signal);
     for (const run of wanted.differing(table)) {
-      room.take(2 * (run.end - run.first) * head.pageSizeBytes, "the primary's snapshot");
+      const runBytes = (run.end - run.first) * pageSizeBytes;
+      room.data.take(runBytes, "the primary's snapshot");
+      room.database.take(runBytes, "the primary's snapshot");
       await wanted.fetch(client, run, table, signal);
       options.onProgress(wanted.pageCount);
     }
@@ -112,11 +120,6 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
     table.close();
     rmSync(files.resyncLog, { recursive: true, force: true });
   }
-}
-
-/** Hashes twice, once as they come and once in the page table, and the pages by which the database grows. */
-function neededBytes({ pageSizeBytes, state }: SnapshotHead, databaseBytes: number): number {
-  return 2 * 8 * state.pageCount + Math.max(0, state.pageCount * pageSizeBytes - databaseBytes);
 }
 
 /** Reads the database into the table. @returns where its WAL stood */
@@ -148,7 +151,8 @@ async function fetchLog(
       const request = { cursor: copy.end, logId, epoch, appliedTxid, maxBytes: CHUNK_BYTES, waitMs: 0 };
       const chunk = await receiver.fetch({ ...request, signal });
       until ??= chunk.head.cursor;
-      room.take(2 * chunk.bytes.length, "the primary's log");
+      room.data.take(chunk.bytes.length, "the primary's log");
+      room.database.take(chunk.bytes.length, "the primary's log");
       copy.append(chunk.from, chunk.bytes, chunk.next);
       bytes += chunk.bytes.length;
       // An answer that leads nowhere: whatever is wrong there, it is not to be asked for again and again.

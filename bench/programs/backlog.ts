@@ -18,7 +18,7 @@ import { EventLoopDelay } from "../../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../../shared/metrics/replica-engine.ts";
 import { loadDriver } from "../../shared/sqlite/driver.ts";
 import { DataFolder } from "../../shared/storage/data-folder.ts";
-import { DiskRoom } from "../../shared/storage/disk-room.ts";
+import { replicaRoom } from "../../shared/storage/disk-room.ts";
 import { peakMemoryBytes } from "../harness/process-usage.ts";
 
 const [mode, primary = "", file = ""] = process.argv.slice(2);
@@ -50,7 +50,7 @@ async function parts(): Promise<Record<string, number>> {
     isDurable: false,
     seen: {},
     bootId: currentBootId(),
-    room: new DiskRoom({ folders: [dataDir], keepFreeBytes: 0, nowMs: () => performance.now() }),
+    room: replicaRoom(dataDir, file, { keepFreeBytes: 0, nowMs: () => performance.now() }),
     nowMs: () => performance.now(),
     metrics: new ReplicaEngineMetrics(new EventLoopDelay("engine", () => performance.now()), {
       maxBacklogBytes: MAX_BACKLOG_BYTES,

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { TailraceError } from "../errors.ts";
 import { size } from "../human.ts";
 import { diskSpaceOf } from "./disk-space.ts";
@@ -10,8 +11,8 @@ const MOST_KEPT_FREE = 1 / 20;
 const FRESH_MS = 1_000;
 
 export interface DiskRoomOptions {
-  /** What is written goes to one of them. */
-  readonly folders: readonly string[];
+  /** What is written goes there. */
+  readonly folder: string;
   /** Bytes that are left to others; no more than a twentieth of the file system. */
   readonly keepFreeBytes: number;
   /** Monotonic. */
@@ -58,14 +59,28 @@ export class DiskRoom {
   }
 
   private look(nowMs: number): void {
-    const { folders, keepFreeBytes } = this.options;
+    const { folder, keepFreeBytes } = this.options;
+    const space = diskSpaceOf(folder);
     this.lookedMs = nowMs;
-    this.leftBytes = Infinity;
-    for (const folder of folders) {
-      const space = diskSpaceOf(folder);
-      if (space === null) continue;
-      const keptBytes = Math.min(keepFreeBytes, space.sizeBytes * MOST_KEPT_FREE);
-      this.leftBytes = Math.min(this.leftBytes, space.freeBytes - keptBytes);
-    }
+    this.leftBytes =
+      space === null ? Infinity : space.freeBytes - Math.min(keepFreeBytes, space.sizeBytes * MOST_KEPT_FREE);
   }
+}
+
+/** For what a replica writes: its own files and the database may be on different disks. */
+export interface ReplicaRoom {
+  readonly data: DiskRoom;
+  readonly database: DiskRoom;
+}
+
+/** @param file the database. @param options but for the folders */
+export function replicaRoom(
+  dataDir: string,
+  file: string,
+  options: Omit<DiskRoomOptions, "folder">,
+): ReplicaRoom {
+  return {
+    data: new DiskRoom({ ...options, folder: dataDir }),
+    database: new DiskRoom({ ...options, folder: path.dirname(path.resolve(file)) }),
+  };
 }

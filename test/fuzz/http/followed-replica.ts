@@ -10,7 +10,7 @@ import { HttpTransport, parseNodeUrl } from "../../../replica/transport.ts";
 import { EventLoopDelay } from "../../../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../../../shared/metrics/replica-engine.ts";
 import { driver } from "../../../shared/sqlite/node-sqlite.ts";
-import { DiskRoom } from "../../../shared/storage/disk-room.ts";
+import { replicaRoom } from "../../../shared/storage/disk-room.ts";
 
 /** So much of a pause passes for real: what is to be seen is that there is one. */
 const REAL_PAUSE_MS = 1;
@@ -41,7 +41,7 @@ export class FollowedReplica {
       isDurable: false,
       seen: {},
       bootId: currentBootId(),
-      room: new DiskRoom({ folders: [dataDir], keepFreeBytes, nowMs: monotonicMs }),
+      room: replicaRoom(dataDir, file, { keepFreeBytes, nowMs: monotonicMs }),
       nowMs: monotonicMs,
       metrics,
       report: () => {},

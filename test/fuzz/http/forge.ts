@@ -1,10 +1,5 @@
 import type { LogPrimary } from "../../harness/log-primary.ts";
-import {
-  MAX_FRAGMENT_IMAGE_BYTES,
-  fragmentLength,
-  imagesOffset,
-  sealFragment,
-} from "../../../shared/format/record.ts";
+import { fragmentLength, imagesOffset, sealFragment } from "../../../shared/format/record.ts";
 import type { FragmentHeader } from "../../../shared/format/record.ts";
 import { hashPage } from "../../../shared/format/page-hash.ts";
 import type { PageNumber } from "../../../shared/units.ts";
@@ -48,10 +43,10 @@ export function checksumWith(
   return pages.reduce((sum, { page, image }) => sum ^ hashPage(page, image), before);
 }
 
-/** As many pages as one fragment takes, from a page on, filled with one byte. */
+/** Pages from one on, filled with one byte. */
 export function manyPages(first: PageNumber, fill: number): { page: PageNumber; image: Buffer }[] {
   const image = Buffer.alloc(4096, fill);
-  return Array.from({ length: MAX_FRAGMENT_IMAGE_BYTES / image.length }, (_, index) => ({
+  return Array.from({ length: 32 }, (_, index) => ({
     page: first + index,
     image,
   }));

@@ -124,7 +124,10 @@ export class HostileStory {
     primary.insert(1);
     const end = performance.now() + RECOVERY_MS;
     const isSame = (): boolean => replica.checksum === primary.checksum;
-    while (!isSame() && performance.now() < end && replica.stoppedBy === undefined) {
+    while (!isSame() && performance.now() < end) {
+      // The last of the lies may have come as the truth began.
+      if (replica.stoppedBy === FOR_A_HUMAN) return await this.recovered(await this.helped(replica));
+      if (replica.stoppedBy !== undefined) break;
       // Who has seen a newer epoch, from whomever, refuses the older one: that is what epochs are for.
       if (replica.status.lastError?.code === "stale_epoch" && node.requests > FENCED_REQUESTS)
         return this.fenced();

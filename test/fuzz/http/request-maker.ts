@@ -93,6 +93,20 @@ const NUMBERS = [
   "1%20",
   "٣",
 ];
+const RANGES = [
+  "bytes=0-0",
+  "bytes=0-",
+  "bytes=-1",
+  "bytes=-0",
+  "bytes=5-2",
+  "bytes=9007199254740993-",
+  "bytes=0-9999999999999999",
+  "bytes=0-1,3-4",
+  "items=0-1",
+  "bytes=",
+  "bytes=4096-8191",
+  `bytes=${"0-1,".repeat(2000)}0-1`,
+];
 const HEADERS: readonly (readonly [string, readonly string[]])[] = [
   ["wal-log-id", ["f".repeat(32), "0".repeat(31), "%LOG", "", "x".repeat(4000), "../../x"]],
   ["wal-epoch", ["0", "1", "2", "9007199254740991", "9007199254740992", "-1", "", "1, 1"]],
@@ -102,23 +116,7 @@ const HEADERS: readonly (readonly [string, readonly string[]])[] = [
     ["gzip", "zstd", "zstd, gzip", "*", "*;q=0", "identity;q=0", "gzip;q=nan", ",,;=;q=", "br", "gzip;q=1e9"],
   ],
   ["accept", ["application/json", "*/*", "text/html", "application/json;q=0", ",".repeat(2000), "\u00ff"]],
-  [
-    "range",
-    [
-      "bytes=0-0",
-      "bytes=0-",
-      "bytes=-1",
-      "bytes=-0",
-      "bytes=5-2",
-      "bytes=9007199254740993-",
-      "bytes=0-9999999999999999",
-      "bytes=0-1,3-4",
-      "items=0-1",
-      "bytes=",
-      "bytes=4096-8191",
-      `bytes=${"0-1,".repeat(2000)}0-1`,
-    ],
-  ],
+  ["range", RANGES],
   ["if-range", ['"x"', 'W/"x"', "%ETAG", "Fri, 31 Dec 9999 23:59:59 GMT", "", "*"]],
   ["if-none-match", ["*", "%ETAG", "W/%ETAG", ",".repeat(3000), '"'.repeat(100), ""]],
   ["if-match", ['"x"', "*"]],
@@ -181,6 +179,7 @@ export function makeRequest(chance: Chance): RequestStep | NoiseStep {
     const [name, values] = pick(chance, HEADERS);
     return [name, pick(chance, values)] as const;
   });
+  if (path.startsWith("/snapshot") && chance.next() < 0.4) headers.push(["range", pick(chance, RANGES)]);
   return {
     op: "request",
     method: isPlain ? pick(chance, ["GET", "HEAD", "POST", "DELETE"]) : pick(chance, METHODS),

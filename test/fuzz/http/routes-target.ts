@@ -19,7 +19,7 @@ const COMMIT_EVERY = 50;
 
 type SentStep = RequestStep | NoiseStep;
 
-/** What stands for something that only the running node knows: as it was at first. */
+/** What stands for something that only the running node knows: as it was at the last commit. */
 interface Known {
   readonly logId: string;
   readonly checksum: string;
@@ -37,7 +37,7 @@ export const routesTarget: Target = {
 
 class OpenRoutes implements OpenTarget {
   private readonly pair: NodePair;
-  private readonly known: Partial<Record<NodeName, Known>> = {};
+  private known: Partial<Record<NodeName, Known>> = {};
   private runs = 0;
 
   constructor(pair: NodePair) {
@@ -58,6 +58,7 @@ class OpenRoutes implements OpenTarget {
     if (this.runs % COMMIT_EVERY === 0) {
       await this.pair.commit();
       this.pair.check();
+      this.known = {};
     }
     return outcome;
   }
