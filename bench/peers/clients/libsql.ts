@@ -11,6 +11,9 @@ interface Connection {
   close(): void;
 }
 
+/** With many writers its server gives some of them up, and they have to come again. */
+const MAX_ATTEMPTS = 10;
+
 interface Options {
   readonly url: string;
   readonly syncUrl?: string;
@@ -39,10 +42,17 @@ export class LibsqlClient implements Client {
   }
 
   async commit(rows: readonly Row[]): Promise<void> {
-    await this.connection.execute({
+    const statement = {
       sql: `INSERT INTO rows VALUES ${rows.map(() => "(?, ?)").join()}`,
       args: rows.flatMap(({ id, value }) => [id, value]),
-    });
+    };
+    for (let attempt = 1; ; attempt++)
+      try {
+        await this.connection.execute(statement);
+        return;
+      } catch (error) {
+        if ((error as { code?: string }).code !== "SQLITE_BUSY" || attempt === MAX_ATTEMPTS) throw error;
+      }
   }
 
   async newest(): Promise<number> {

@@ -64,7 +64,8 @@ export const libsql: Peer = {
   questions: ["lag", "commits", "writer-cost", "reads", "idle", "memory", "catch-up", "bootstrap"],
   notes: {
     lag: `${EMBEDDED} It calls sync() before each look: as fresh as it gets.`,
-    commits: "Plain writers of a file are not possible: writes go over HTTP.",
+    commits:
+      "Plain writers of a file are not possible: writes go over HTTP. One that is told SQLITE_BUSY tries again, within its time.",
     "writer-cost": "Off: nobody syncs. On: an embedded replica syncs once a second.",
     reads: EMBEDDED,
     idle: "With an embedded replica that syncs once a second, in a node process of its own.",
