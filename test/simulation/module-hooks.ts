@@ -79,7 +79,10 @@ function threadModule(thread: string): string {
  * in the simulation each thread has a map of its own.
  */
 function withMemoryOfThreads(source: string): string {
-  const replaced = source.replaceAll(/^const (\w+) = new Map(<.*>)\(\);$/gm, "const $1 = memoryOfThreads$2();");
+  const replaced = source.replaceAll(
+    /^const (\w+) = new Map(<.*>)\(\);$/gm,
+    "const $1 = memoryOfThreads$2();",
+  );
   if (replaced === source) return source;
   const memory = JSON.stringify(fileURLToPath(new URL("edges/thread-memory.ts", import.meta.url)));
   return `import { memoryOfThreads } from ${memory}; ${replaced}`;

@@ -55,6 +55,7 @@ export class Machine {
   readonly clock: MachineClock;
   readonly disk: Disk;
   readonly processes: Set<SimulatedProcess> = new Set();
+  private hasPower = true;
   private readonly onPowerLoss = new Set<() => void>();
 
   constructor({ name, folder, scheduler, random }: MachineOptions) {
@@ -64,6 +65,11 @@ export class Machine {
     this.random = random;
     this.clock = new MachineClock(scheduler);
     this.disk = new Disk(folder, random);
+  }
+
+  /** From a loss of power until something runs on it again, nothing answers. */
+  get isUp(): boolean {
+    return this.hasPower || this.processes.size > 0;
   }
 
   /** Whoever talks to its processes hears nothing of it. */
@@ -76,5 +82,6 @@ export class Machine {
     for (const silence of this.onPowerLoss) silence();
     for (const process of [...this.processes]) process.kill();
     this.disk.powerLoss();
+    this.hasPower = false;
   }
 }

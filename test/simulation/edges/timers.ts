@@ -90,7 +90,6 @@ export function clearSimulated(timer: unknown): boolean {
   return true;
 }
 
-
 /** As node does with what is no time to wait. */
 function atLeastOne(delayMs: number): number {
   return delayMs >= 1 && delayMs <= 2 ** 31 - 1 ? delayMs : 1;

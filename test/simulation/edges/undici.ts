@@ -31,7 +31,8 @@ export class Pool extends RealPool {
       const timeoutMs = options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT_MS;
       super(origin, {
         ...options,
-        connect: ({ port }, done) => Network.of(process.machine).connect(process, Number(port), timeoutMs, done),
+        connect: ({ port }, done) =>
+          Network.of(process.machine).connect(process, Number(port), timeoutMs, done),
       });
     }
   }

@@ -1,4 +1,5 @@
 import { systemError } from "../core/errno.ts";
+import type { Machine } from "../core/machine.ts";
 import { runInThread } from "../core/process.ts";
 import type { SimulatedThread } from "../core/process.ts";
 import type { Scheduler } from "../core/scheduler.ts";
@@ -6,6 +7,9 @@ import type { Link } from "./link.ts";
 import { SimulatedSocket } from "./socket.ts";
 import type { Wire } from "./socket.ts";
 
+/** TCP sends again what nobody has acknowledged, and undici lets it ask after a peer that says nothing. */
+const RETRANSMIT_MS = 1_000;
+const KEEP_ALIVE_MS = 60_000;
 /** What the kernels at both ends hold, before a writer has to wait. */
 const WINDOW_BYTES = 64 * 1024;
 
@@ -15,6 +19,7 @@ class End implements Wire {
   readonly thread: SimulatedThread;
   other!: End;
   private readonly connection: Connection;
+  private readonly forgetDeath: () => void;
   private readonly arrived: { readonly bytes: Buffer | null; readonly consumed: () => void }[] = [];
   private hasRoom = true;
   private lastMs = 0;
@@ -27,12 +32,13 @@ class End implements Wire {
     this.connection = connection;
     this.thread = thread;
     this.socket = runInThread(thread, () => new SimulatedSocket(this, ports));
-    thread.process.onDeath(() => this.died());
+    this.forgetDeath = thread.process.onDeath(() => this.died());
     thread.onEnd(() => this.died());
   }
 
   send(bytes: Buffer, sent: () => void): void {
     const { link } = this.connection;
+    if (this.other.isSilent) this.probe(link.delayMs(0), RETRANSMIT_MS);
     this.connection.onSend?.(bytes);
     this.sentBytes += bytes.length;
     for (const piece of link.split(bytes)) {
@@ -46,7 +52,9 @@ class End implements Wire {
   }
 
   end(): void {
-    this.other.receive("net end", this.connection.link.delayMs(0), () => this.other.take(null, () => undefined));
+    this.other.receive("net end", this.connection.link.delayMs(0), () =>
+      this.other.take(null, () => undefined),
+    );
   }
 
   read(): void {
@@ -60,6 +68,7 @@ class End implements Wire {
 
   hangUp(): void {
     this.connection.ends.delete(this);
+    this.forgetDeath();
     this.end();
   }
 
@@ -67,6 +76,16 @@ class End implements Wire {
   reset(delayMs: number): void {
     this.receive("net reset", delayMs, () => {
       if (!this.socket.destroyed) this.socket.destroy(systemError("ECONNRESET", "read"));
+    });
+  }
+
+  /** Asks the other machine, which has lost all memory of the connection, and says so when it runs again. */
+  probe(delayMs: number, againMs: number): void {
+    const { scheduler, link } = this.connection;
+    scheduler.afterIn(delayMs, "net probe", this.thread, () => {
+      if (this.socket.destroyed) return;
+      if (link.isCut || !this.other.thread.process.machine.isUp) this.probe(againMs, againMs);
+      else this.socket.destroy(systemError("ECONNRESET", "read"));
     });
   }
 
@@ -135,8 +154,12 @@ export class Connection {
     for (const end of this.ends) end.reset(0);
   }
 
-  /** This machine says nothing any more; its peer waits in vain. */
-  silence(thread: (thread: SimulatedThread) => boolean): void {
-    for (const end of this.ends) if (thread(end.thread)) end.isSilent = true;
+  /** The machine says nothing any more; its peer learns of that when it asks. */
+  silence(machine: Machine): void {
+    for (const end of this.ends) {
+      if (end.thread.process.machine !== machine) continue;
+      end.isSilent = true;
+      if (end === this.server) this.client.probe(KEEP_ALIVE_MS, KEEP_ALIVE_MS);
+    }
   }
 }

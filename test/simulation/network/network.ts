@@ -111,7 +111,7 @@ export class Network {
     const thread = currentThread()!;
     const tried = (): void => {
       // What was to be the first packet is sent again and again, until it is given up.
-      if (link.isCut || (home.processes.size === 0 && !this.listeners.has(port))) {
+      if (link.isCut || !home.isUp) {
         answer = scheduler.afterIn(timeoutMs / 4, "net.connect again", thread, tried);
         return;
       }
@@ -168,8 +168,7 @@ export class Network {
     if (this.known.has(machine)) return;
     this.known.add(machine);
     machine.whenPowerFails(() => {
-      for (const connection of this.connections)
-        connection.silence(({ process }) => process.machine === machine);
+      for (const connection of this.connections) connection.silence(machine);
     });
   }
 
