@@ -77,13 +77,11 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
   const before = client.fetchedBytes;
   const head = await client.head(signal);
   assertCompatible(head, database.appender.pageSizeBytes, positionFile.position);
-  const { pageSizeBytes, state } = head;
+  const { pageSizeBytes } = head;
+  const { pageCount } = head.state;
   // Hashes twice: as they come, and in the page table.
-  room.data.take(2 * 8 * state.pageCount, "the primary's snapshot");
-  room.database.take(
-    Math.max(0, state.pageCount * pageSizeBytes - database.sizeBytes),
-    "the primary's snapshot",
-  );
+  room.data.take(2 * 8 * pageCount, "the primary's snapshot");
+  room.database.take(Math.max(0, pageCount * pageSizeBytes - database.sizeBytes), "the primary's snapshot");
   // Read page by page: whatever has led here, what the table says is not to be relied on.
   const table = PageTable.create(files.pageTable);
   let wanted: WantedPages | undefined;

@@ -12,8 +12,10 @@ import type { Lie } from "./log-lies.ts";
 import { LyingNode } from "./lying-node.ts";
 import { snapshotLies } from "./snapshot-lies.ts";
 
-/** A lie is told for so long, or to so many requests. */
-const LIE_MS = 60;
+/** A lie is told to so many requests, or until there have been so many pauses, or so many answers with something in them. */
+const LIE_MS = 3_000;
+const LIE_PAUSES = 5;
+const LIE_MEALS = 12;
 const LIE_REQUESTS = 80;
 /** Requests that may come without a pause: those of the truth before, and of a few tries. */
 const FREE_REQUESTS = 30;
@@ -22,6 +24,8 @@ const REQUESTS_A_TRY = 12;
 const RECOVERY_MS = 10_000;
 /** Nothing passes for the same database with other pages: a human is to look at that, and then starts it again. */
 const FOR_A_HUMAN = "page_size_changed";
+/** By which the pages that a lie can bring make a database larger. */
+const MAX_GROWTH_PAGES = 5_000;
 /** Far more than what is true takes. */
 const MAX_DISK_BYTES = 192 << 20;
 /** So often is an honest node refused before that is taken for good. */
@@ -98,14 +102,15 @@ export class HostileStory {
   private async lied(replica: FollowedReplica): Promise<string | undefined> {
     const { node } = this;
     const end = performance.now() + LIE_MS;
-    while (performance.now() < end && node.requests < LIE_REQUESTS && replica.stoppedBy === undefined)
-      await after(2);
+    const isTold = (): boolean =>
+      node.requests >= LIE_REQUESTS || node.meals >= LIE_MEALS || replica.pauses >= LIE_PAUSES;
+    while (!isTold() && performance.now() < end && replica.stoppedBy === undefined) await after(1);
     const { requests } = node;
     const { pauses, stoppedBy } = replica;
     if (requests > FREE_REQUESTS + pauses * REQUESTS_A_TRY)
       return `${requests} requests with ${pauses} pauses`;
     if (stoppedBy !== undefined && stoppedBy !== FOR_A_HUMAN) return `it stopped for good: ${stoppedBy}`;
-    return this.fileProblem() ?? this.readProblem(replica);
+    return this.fileProblem() ?? this.sizeProblem(replica) ?? this.readProblem(replica);
   }
 
   /** Starts it again where that is what it asks for. */
@@ -158,6 +163,13 @@ export class HostileStory {
     const others = readdirSync(this.folder).filter((name) => !/^(primary|replica-\d+)$/.test(name));
     if (others.length > 0) return `files beside its own: ${others.join(", ")}`;
     return bytes > MAX_DISK_BYTES ? `${bytes} bytes on the disk` : undefined;
+  }
+
+  private sizeProblem({ status }: FollowedReplica): string | undefined {
+    const pages = status.database.pageCount ?? 0;
+    return pages > this.primary.pageCount + MAX_GROWTH_PAGES
+      ? `it takes its database for ${pages} pages`
+      : undefined;
   }
 
   /** Whoever has the file open reads on. */

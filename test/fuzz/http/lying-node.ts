@@ -34,6 +34,8 @@ export class LyingNode {
   url = "";
   /** Requests since the last {@link lie} or {@link tellTheTruth}, but for those that were given something. */
   requests = 0;
+  /** Those that were. */
+  meals = 0;
   private readonly primary: LogPrimary;
   private readonly server: Server;
   private answering: Answering | undefined;
@@ -52,6 +54,7 @@ export class LyingNode {
 
   lie(answering: Answering): void {
     this.requests = 0;
+    this.meals = 0;
     this.answering = answering;
     // A request that is held knows nothing of the lie yet.
     this.server.closeAllConnections();
@@ -78,6 +81,7 @@ export class LyingNode {
     const { primary } = this;
     const fed = (): void => {
       this.requests -= 1;
+      this.meals += 1;
     };
     if ((await this.answering?.({ request, response, path, query, primary, honest, fed })) === true) return;
     const { status, headers, body } = await honest();
