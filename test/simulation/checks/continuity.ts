@@ -70,8 +70,9 @@ export class ContinuityCheck implements Check {
       );
   }
 
-  /** In mode `os` a machine that goes down takes with it what replicas have seen. */
+  /** In mode `os` a machine that goes down takes with it what replicas have seen; and so may a bit that flips in the log. */
   private get mayHaveLost(): boolean {
+    if (this.scene.primary.isSpoilt) return true;
     return this.scene.settings.primary.durability === "os" && this.scene.faults.has("power loss");
   }
 }

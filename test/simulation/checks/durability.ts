@@ -74,7 +74,8 @@ export class DurabilityCheck implements Check {
   private look(): void {
     const { newest } = this;
     const { primary, history } = this.scene;
-    if (primary.isStale) return;
+    // What the disk itself has spoilt is nobody's promise.
+    if (primary.isStale || primary.isSpoilt) return;
     if (newest === undefined || newest.logId !== primary.log.logId) return;
     const known = history.find(newest.logId, newest.txid);
     if (known?.record.after !== newest.after)

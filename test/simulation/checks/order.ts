@@ -59,7 +59,7 @@ export class OrderCheck implements Check {
     }
     const { txid, before, after, pageCount } = record;
     const last = history.find(logId, txid - 1);
-    if (history.knows(logId) && last === undefined)
+    if (txid > 1 && history.knows(logId) && last === undefined)
       throw new Violation(NAME, `transaction ${txid} follows on ${history.headOf(logId)}`);
     if (before !== (last?.record.after ?? segmentBefore))
       throw new Violation(NAME, `transaction ${txid} does not begin where ${txid - 1} ends`);

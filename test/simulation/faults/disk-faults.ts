@@ -43,7 +43,10 @@ export const diskFaults: Readonly<Record<string, Action>> = {
   flip: fault(1, (world, random) => {
     const site = begin(world, random, "flip");
     const paths = OWN_FILES.flatMap((name) => filesAt(join(site.dataDir, name)));
-    if (paths.length > 0) site.machine.disk.flipBit(random.pick(paths));
+    if (paths.length === 0) return;
+    const path = random.pick(paths);
+    site.machine.disk.flipBit(path);
+    if (path.startsWith(site.log.folder)) site.isSpoilt = true;
   }),
 };
 

@@ -36,6 +36,8 @@ export class Site {
   isFresh = true;
   /** This is a primary that another one has replaced: nobody writes to it, and nobody is to follow it. */
   isStale = false;
+  /** A bit of its log has flipped on the disk. */
+  isSpoilt = false;
   /** Somebody else has written to the replica. */
   isForeign = false;
   /** Whether the state is one that the files could be in: false from a loss of power until the node has seen to it. */
