@@ -16,6 +16,7 @@ import { network } from "./exercises/network.ts";
 import { restoreRunning } from "./exercises/restore-running.ts";
 import { restoreStopped } from "./exercises/restore-stopped.ts";
 import { slowDisk } from "./exercises/slow-disk.ts";
+import { stop } from "./exercises/stop.ts";
 import { unwritable } from "./exercises/unwritable.ts";
 
 /** All there are, in the order of `--list`. */
@@ -25,6 +26,7 @@ export const exercises: readonly Exercise[] = [
   killWriter,
   killAll,
   killLoop,
+  stop,
   freeze,
   diskFull,
   unwritable,
