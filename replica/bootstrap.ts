@@ -111,7 +111,8 @@ export async function downloadSnapshot({
  *
  * @throws unrelated_database when something stands there by now; storage_failed
  */
-export function publishImage(file: string, { bootstrapPart, bootstrapInfo }: ReplicaFiles): void {
+export function publishImage(file: string, files: ReplicaFiles): void {
+  const { bootstrapPart } = files;
   onStorage("publish", file, () => {
     if (existsSync(file)) {
       // Someone's `touch`, or a reader that opened the path too early: no database, and nothing to lose.
@@ -121,6 +122,13 @@ export function publishImage(file: string, { bootstrapPart, bootstrapInfo }: Rep
     // A WAL left by a database that is gone would be taken for this one's.
     for (const leftover of [`${file}-wal`, `${file}-shm`]) rmSync(leftover, { force: true });
     placeWithoutReplacing(bootstrapPart, file);
+  });
+  finishPublishing(file, files);
+}
+
+/** What is left to do once the image stands at the path. @throws storage_failed */
+export function finishPublishing(file: string, { bootstrapPart, bootstrapInfo }: ReplicaFiles): void {
+  onStorage("publish", file, () => {
     syncFolder(path.dirname(file));
     failpoint("bootstrap.published");
     rmSync(bootstrapInfo, { force: true });

@@ -19,7 +19,7 @@ import type { Cursor, PageNumber } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
 import type { Batch } from "./batch.ts";
-import { downloadSnapshot, publishImage, unrelatedDatabase } from "./bootstrap.ts";
+import { downloadSnapshot, finishPublishing, publishImage, unrelatedDatabase } from "./bootstrap.ts";
 import { PositionFile, isSameFile, stampOf } from "./position-file.ts";
 import { isUndisturbed } from "./left-mark.ts";
 import type { Chunk } from "./receiver.ts";
@@ -187,15 +187,30 @@ export class LocalReplica {
     });
   }
 
-  /** Downloads and publishes the primary's snapshot. @throws as {@link downloadSnapshot} and {@link publishImage} */
+  /**
+   * Downloads and publishes the primary's snapshot. A try that has failed after that goes on from there: what stands at the
+   * path is this replica's own by then.
+   *
+   * @throws as {@link downloadSnapshot} and {@link publishImage}
+   */
   async bootstrap(
+    client: SnapshotClient,
+    onProgress: (doneBytes: number, totalBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.letGo();
+    if (this.isPublished) finishPublishing(this.options.file, this.files);
+    else await this.fetchImage(client, onProgress, signal);
+    await this.stand();
+  }
+
+  private async fetchImage(
     client: SnapshotClient,
     onProgress: (doneBytes: number, totalBytes: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const { file, bootId, room } = this.options;
     const { bootstrapPart } = this.files;
-    await this.letGo();
     const head = await downloadSnapshot({ client, files: this.files, room, onProgress, signal });
     // The log of what was here before must never be met by the new position, whatever happens from here on.
     this.copy?.close();
@@ -206,7 +221,12 @@ export class LocalReplica {
     this.positionFile.write({ ...landed(head, NO_MARK, bootstrapPart, bootId), phase: "published" }, true);
     publishImage(file, this.files);
     this.positionFile.write({ ...landed(head, NO_MARK, file, bootId), isStamped: true }, true);
-    await this.stand();
+  }
+
+  private get isPublished(): boolean {
+    const { position } = this.positionFile;
+    if (this.isGone || position === undefined) return false;
+    return isSameFile(stampOf(this.options.file), position.stamp);
   }
 
   /** Makes the replica equal to the primary, whatever it is now. @throws as {@link resync} */
