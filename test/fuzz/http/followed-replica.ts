@@ -26,6 +26,7 @@ export class FollowedReplica {
   private readonly transport: HttpTransport;
   private readonly eventLoop: EventLoopDelay;
   private pausedMs = 0;
+  private beforeMs = 0;
 
   constructor(file: string, url: string, keepFreeBytes: number) {
     this.file = file;
@@ -83,8 +84,14 @@ export class FollowedReplica {
     return this.status.position?.databaseChecksum;
   }
 
+  /** What they came to. */
+  get pauseMs(): number {
+    return this.pausedMs - this.beforeMs;
+  }
+
   resetPauses(): void {
     this.pauses = 0;
+    this.beforeMs = this.pausedMs;
   }
 
   /** Its clock jumps ahead. */

@@ -25,7 +25,7 @@ const RECOVERY_MS = 10_000;
 /** Nothing passes for the same database with other pages: a human is to look at that, and then starts it again. */
 const FOR_A_HUMAN = "page_size_changed";
 /** By which the pages that a lie can bring make a database larger. */
-const MAX_GROWTH_PAGES = 5_000;
+const MAX_GROWTH_PAGES = 3_000;
 /** Far more than what is true takes. */
 const MAX_DISK_BYTES = 192 << 20;
 /** So often is an honest node refused before that is taken for good. */
@@ -106,7 +106,8 @@ export class HostileStory {
       node.requests >= LIE_REQUESTS || node.meals >= LIE_MEALS || replica.pauses >= LIE_PAUSES;
     while (!isTold() && performance.now() < end && replica.stoppedBy === undefined) await after(1);
     const { requests } = node;
-    const { pauses, stoppedBy } = replica;
+    const { pauses, pauseMs, stoppedBy } = replica;
+    if (pauseMs < pauses) return `${pauses} pauses of ${pauseMs} ms in all`;
     if (requests > FREE_REQUESTS + pauses * REQUESTS_A_TRY)
       return `${requests} requests with ${pauses} pauses`;
     if (stoppedBy !== undefined && stoppedBy !== FOR_A_HUMAN) return `it stopped for good: ${stoppedBy}`;
