@@ -73,6 +73,13 @@ export function isReplaced({ file, identity }: AttachedDatabase): boolean {
   }
 }
 
+/** What those are told who ask meanwhile. */
+export function fileReplaced(file: string): TailraceError {
+  return new TailraceError("not_ready", `${file} was replaced; waiting for the new file`, {
+    retryable: true,
+  });
+}
+
 /** Reads one page as it stands at a commit: its newest frame up to there, or else what is in the database file. */
 export function readPageAt(
   { databaseDescriptor, index, walFile, pageSizeBytes }: AttachedDatabase,

@@ -7,7 +7,7 @@ import type { NodeHead } from "../shared/serve/engine.ts";
 import { hex64 } from "../shared/units.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
-import { isReplaced } from "./attached-database.ts";
+import { fileReplaced, isReplaced } from "./attached-database.ts";
 import { SLICE_BYTES } from "./capture.ts";
 import type { Capture } from "./capture.ts";
 import type { CheckpointCycle } from "./checkpoint-cycle.ts";
@@ -64,6 +64,8 @@ export class CaptureLoop {
   /** The newest transaction at the last wait. */
   private waitedTxid: Txid;
   private needsRecovery = false;
+  /** What those are told who still wait when the loop ends. */
+  private endedBy = new TailraceError("closed", "the primary was closed");
   private errorPauseMs = ERROR_PAUSE_MS;
   private lastError: ErrorData | null = null;
   private sinceMs: number | null = null;
@@ -124,13 +126,13 @@ export class CaptureLoop {
     } finally {
       this.isClosing = true;
       this.watch.close();
-      this.answerDurable(0, new TailraceError("closed", "the primary was closed"));
+      this.answerDurable(0, this.endedBy);
     }
   }
 
   /** All that is committed when this is called, once it is durable in the log. */
   async durable(): Promise<{ readonly txid: Txid; readonly cursor: Cursor }> {
-    if (this.isClosing) throw new TailraceError("closed", "the primary was closed");
+    if (this.isClosing) throw this.endedBy;
     await new Promise<void>((resolve, reject) => {
       this.durableWaiters.push((error) => (error === undefined ? resolve() : reject(error)));
       this.watch.notify();
@@ -162,9 +164,14 @@ export class CaptureLoop {
     }
     if (capture.log.headTxid !== before) cycle.noteCommit();
     this.show(progress !== "end" || waiters > 0 || isLast);
+    const isDue = performance.now() >= this.nextUpkeepMs && !isLast;
+    // What was committed to another file at the path is not to be called durable for what was captured of this one.
+    if ((isDue || waiters > 0) && isReplaced(capture.database)) {
+      this.endedBy = fileReplaced(capture.database.file);
+      return isLast ? "closed" : "replaced";
+    }
     // Also while commits come faster than they are captured: that is when the SQLite WAL grows.
-    if (performance.now() >= this.nextUpkeepMs && !isLast) {
-      if (isReplaced(capture.database)) return "replaced";
+    if (isDue) {
       this.upkeep();
     } else if (cycle.isPressing && !isLast) {
       cycle.startIfDue(this.checkpointed);

@@ -260,6 +260,30 @@ describe("another database", () => {
     expect(database.messages.join()).toContain("a new log begins");
   });
 
+  test("what is committed to the new file is not called durable for what the log has of the old one", async () => {
+    const database = await following();
+    const other = new CapturedDatabase({});
+    other.python("c.execute('pragma journal_mode=wal')\nc.execute('create table other(x)')");
+    for (let round = 0; round < 5; round++) {
+      database.python(
+        "c.execute('create table if not exists more(x)'); c.execute('insert into more values(1)')",
+      );
+      await database.capture.durable();
+      const { logId } = (await database.status()).log;
+      execFileSync("sh", [
+        "-c",
+        `cp ${other.file} ${other.file}.new; rm -f ${database.file}-wal ${database.file}-shm; mv ${other.file}.new ${database.file}`,
+      ]);
+      await expect(database.capture.durable()).rejects.toMatchObject({ code: "not_ready", retryable: true });
+      await expect
+        .poll(async () => (await database.status().catch(() => undefined))?.log.logId ?? logId, {
+          timeout: 10_000,
+          interval: 20,
+        })
+        .not.toBe(logId);
+    }
+  });
+
   test("while Tailrace was stopped", async () => {
     const database = await following();
     database.python("c.execute('insert into t(b) values(1)')");

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { TailraceError, asTailraceError, toErrorData } from "../shared/errors.ts";
-import type { ErrorData } from "../shared/errors.ts";
+import { asTailraceError, toErrorData } from "../shared/errors.ts";
+import type { ErrorData, TailraceError } from "../shared/errors.ts";
 import { meteredStorage } from "../shared/log/metered-storage.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import type { MetricsJson } from "../shared/metrics/metric-set.ts";
@@ -29,6 +29,7 @@ import type { Cursor, Txid } from "../shared/units.ts";
 import { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
 import type { Verification } from "../shared/verification/verification.ts";
 import { dirname, resolve } from "node:path";
+import { fileReplaced } from "./attached-database.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
 import { CaptureLoop } from "./capture-loop.ts";
 import { DEFAULT_CAPTURE_LIMITS, SEGMENT_SIZE_BYTES, limitsOf } from "./capture-options.ts";
@@ -143,7 +144,7 @@ export class PrimaryEngine {
       if (end === "closed") return;
       this.listeners.notify(message(`${this.options.file} was replaced by another file`));
       this.running = undefined;
-      this.listeners.onUnready(toErrorData(this.replaced()));
+      this.listeners.onUnready(toErrorData(fileReplaced(this.options.file)));
       this.running = await this.attachWhenSettled();
       if (this.running === undefined) return;
       // With attaching.
@@ -257,13 +258,7 @@ export class PrimaryEngine {
   private now(): Running {
     if (this.failure !== undefined) throw this.failure;
     if (this.running !== undefined) return this.running;
-    throw this.replaced();
-  }
-
-  private replaced(): TailraceError {
-    return new TailraceError("not_ready", `${this.options.file} was replaced; waiting for the new file`, {
-      retryable: true,
-    });
+    throw fileReplaced(this.options.file);
   }
 
   private async attach(isNewDatabase: boolean): Promise<Running> {

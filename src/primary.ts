@@ -83,7 +83,7 @@ export interface Primary<Database = DatabaseSync> extends EventEmitter<PrimaryEv
   readonly address: string | undefined;
   /**
    * Waits until all commits so far, by whomever, are in the log, as durably as the chosen mode makes them.
-   * @throws closed; whatever ended the capture
+   * @throws closed; not_ready (retryable) when the file was replaced by another; whatever ended the capture
    */
   durable(): Promise<{ readonly txid: Txid; readonly cursor: Cursor }>;
   /**
