@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hashPage } from "../shared/format/page-hash.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
@@ -7,6 +7,7 @@ import type { LogWriter } from "../shared/log/log-writer.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
+import { onStorage } from "../shared/storage/storage-error.ts";
 import type { LoggedState } from "../shared/plan/reconcile.ts";
 import type { Cursor } from "../shared/units.ts";
 
@@ -63,18 +64,18 @@ export function loggedStates(log: LogWriter, logFolder: string, from: Cursor): L
 /**
  * Moves a log out of the way that nothing can be added to, for whoever wants to look at it. One log is kept like that.
  * Snapshots stay: each names its log, and no number of one may come again.
+ *
+ * @throws storage_failed
  */
 export function setLogAside(folder: DataFolder, logId: string): string {
-  for (const name of readdirSync(folder.path)) {
-    if (name.startsWith(SET_ASIDE)) rmSync(join(folder.path, name), { recursive: true });
-  }
   const target = join(folder.path, SET_ASIDE + logId);
-  rmSync(folder.pageTableFile, { force: true });
-  try {
-    renameSync(folder.logFolder, target);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-  syncFolder(folder.path);
+  onStorage("set aside", folder.logFolder, () => {
+    for (const name of readdirSync(folder.path)) {
+      if (name.startsWith(SET_ASIDE)) rmSync(join(folder.path, name), { recursive: true });
+    }
+    rmSync(folder.pageTableFile, { force: true });
+    if (existsSync(folder.logFolder)) renameSync(folder.logFolder, target);
+    syncFolder(folder.path);
+  });
   return target;
 }
