@@ -1,5 +1,5 @@
 import { Pool, errors } from "undici";
-import { TailraceError } from "../shared/errors.ts";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
 
 /** An answer whose body has been received whole. */
 export interface Answer {
@@ -191,6 +191,8 @@ export class HttpTransport implements Transport {
         ? signal.reason
         : new TailraceError("closed", "the request was given up", { cause: error });
     }
+    // Not the network's doing: it names what is wrong in here, or in whoever takes the body.
+    if (error instanceof TypeError || error instanceof ReferenceError) return asTailraceError(error);
     if (
       error instanceof errors.HeadersTimeoutError ||
       error instanceof errors.BodyTimeoutError ||
