@@ -71,7 +71,7 @@ export interface Established {
  * moved on unseen, which is logged as one difference. A log that cannot be continued is set aside for a new one.
  */
 export async function establish(options: EstablishOptions): Promise<Established> {
-  const { folder, isNewDatabase, say } = options;
+  const { folder, isNewDatabase } = options;
   const meta = readMeta(folder.metaFile);
   if (meta?.role === "replica") {
     throw new TailraceError("invalid_configuration", `${folder.path} is the data folder of a replica`, {
@@ -81,23 +81,41 @@ export async function establish(options: EstablishOptions): Promise<Established>
   if (meta === undefined) return await beginLog(options, 1);
   const opened = isNewDatabase ? "the database file was replaced by another" : openLog(options, meta);
   if (typeof opened === "string") return await replaceLog(options, meta, opened);
+  const established = await reconcileInTime(options, meta, opened);
+  if (typeof established !== "string") return established;
+  opened.close();
+  return await replaceLog(options, meta, established);
+}
+
+/** As {@link reconcile}, again and again while something passing is in the way. On an error the log is closed. */
+async function reconcileInTime(
+  options: EstablishOptions,
+  meta: Meta,
+  log: LogWriter,
+): Promise<Established | string> {
   for (let tries = 1; ; tries++) {
     try {
-      const established = await reconcile(options, meta, opened);
-      if (typeof established === "string") {
-        opened.close();
-        return await replaceLog(options, meta, established);
-      }
-      if (!isDeepStrictEqual(meta, established.meta)) writeMeta(folder.metaFile, established.meta);
+      const established = await reconcile(options, meta, log);
+      if (typeof established !== "string") keepMeta(options, meta, established);
       return established;
     } catch (error) {
       if (!(error instanceof TailraceError) || !error.retryable || tries === BUSY_TRIES) {
-        opened.close();
+        log.close();
         throw error;
       }
-      if (tries === 1) say(`waiting: ${error.message}`);
+      if (tries === 1) options.say(`waiting: ${error.message}`);
       await setTimeout(BUSY_PAUSE_MS);
     }
+  }
+}
+
+function keepMeta({ folder }: EstablishOptions, before: Meta, { meta, table }: Established): void {
+  if (isDeepStrictEqual(before, meta)) return;
+  try {
+    writeMeta(folder.metaFile, meta);
+  } catch (error) {
+    table.close();
+    throw error;
   }
 }
 

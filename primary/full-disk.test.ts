@@ -1,9 +1,11 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { ftruncateSync, writeSync } from "node:fs";
+import { ftruncateSync, mkdirSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { LogStorage } from "../shared/log/log-writer.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
+import { UNFINISHED_SUFFIX } from "../shared/storage/atomic-file.ts";
 import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
@@ -132,4 +134,39 @@ test("a process that may write no more says so, blocks no writer, and goes on by
   await outside.start();
   expect(await outside.prove()).toBe(80);
   expect((await outside.status()).differences).toBe(0);
+});
+
+test("where a log gives way to a new one that cannot be made, that is said, and the next start makes it", async () => {
+  const outside = prepared();
+  const open = async (): Promise<string> => {
+    const database = attachDatabase(driver, outside.file);
+    const folder = DataFolder.open(outside.dataDir, driver);
+    try {
+      const capture = await Capture.open({
+        database,
+        folder,
+        durability: "group",
+        bootId: UNKNOWN_BOOT,
+        segmentSizeBytes: 1 << 20,
+        clock: () => 1_700_000_000_000,
+        say: () => {},
+        isNewDatabase: false,
+      });
+      const { logId } = capture.meta;
+      capture.close();
+      return logId;
+    } finally {
+      database.connection.close();
+      folder.close();
+    }
+  };
+  const before = await open();
+  // What differs now cannot be found out any more.
+  outside.python(INSERT);
+  rmSync(join(outside.dataDir, "pages.sum"));
+  const inTheWay = join(outside.dataDir, `meta.json${UNFINISHED_SUFFIX}`);
+  mkdirSync(inTheWay);
+  await expect(open()).rejects.toMatchObject({ code: "storage_failed" });
+  rmSync(inTheWay, { recursive: true });
+  expect(await open()).not.toBe(before);
 });
