@@ -45,7 +45,7 @@ export class DurabilityCheck implements Check {
         NAME,
         `transaction ${txid} is acknowledged, but not all that was committed before that was asked`,
       );
-    if (settings.primary.durability === "os") return;
+    if (settings.primary.durability === "os" || primary.isSpoilt) return;
     const { record } = known;
     if (record.segment > segment || (record.segment === segment && record.end > offset))
       throw new Violation(

@@ -34,12 +34,14 @@ function comeBack(world: World, random: Random, before: Copy): void {
   halt(world);
   const present = copyOf(primary.machine.folder);
   restore(primary.machine.disk, before);
+  primary.forget();
   primary.isStale = true;
   world.counts.add("stale primaries");
   world.endStale = () => {
     world.endStale = undefined;
     halt(world);
     restore(primary.machine.disk, present);
+    primary.forget();
     primary.isStale = false;
     world.resume(random.float() * 1_000);
   };
