@@ -61,7 +61,8 @@ export const load: LoadHookSync = (url, context, nextLoad) => {
   }
   const loaded = nextLoad(url, context);
   if (!isProduct(url) || url.includes(THREAD_QUERY)) return loaded;
-  return { ...loaded, source: withMemoryOfThreads(String(loaded.source)) };
+  const source = Buffer.from(loaded.source as Uint8Array).toString();
+  return { ...loaded, source: withMemoryOfThreads(source) };
 };
 
 function isProduct(url: string): boolean {

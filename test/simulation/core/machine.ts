@@ -80,7 +80,7 @@ export class Machine {
   /** All processes die, and the disk keeps what it has synced, and some of the rest. */
   powerLoss(): void {
     for (const silence of this.onPowerLoss) silence();
-    for (const process of [...this.processes]) process.kill();
+    for (const process of this.processes) process.kill();
     this.disk.powerLoss();
     this.hasPower = false;
   }

@@ -8,12 +8,13 @@ export function heedUncaught(scheduler: Scheduler): void {
   heeding = scheduler;
 }
 
+function fail(error: unknown): void {
+  if (error instanceof ProcessDied) return;
+  if (heeding === undefined) throw error;
+  heeding.fail(error);
+}
+
 export function watchForUncaught(): void {
-  const fail = (error: unknown): void => {
-    if (error instanceof ProcessDied) return;
-    if (heeding === undefined) throw error;
-    heeding.fail(error);
-  };
   process.on("unhandledRejection", fail);
   process.on("uncaughtException", fail);
 }

@@ -2,12 +2,13 @@ import { runOtherThreads } from "./message-ports.ts";
 import { currentProcess } from "../core/process.ts";
 import { clearSimulated, simulatedImmediate, simulatedTimeout, simulatedInterval } from "./timers.ts";
 
-const real = { Date: globalThis.Date, random: Math.random, wait: Atomics.wait, now: performance.now };
+const real = { Date: globalThis.Date, random: Math.random, wait: Atomics.wait };
+const realNow = performance.now.bind(performance);
 
 /** Monotonic; reading it takes a moment. */
-export function monotonicMs(): number {
+function monotonicMs(): number {
   const process = currentProcess();
-  return process === undefined ? real.now.call(performance) : process.machine.scheduler.tick();
+  return process === undefined ? realNow() : process.machine.scheduler.tick();
 }
 
 function wallMs(): number {
@@ -39,6 +40,10 @@ function wait(cells: Int32Array, index: number, value: number, timeoutMs: number
   return "timed-out";
 }
 
+/** What a process has used says nothing of the simulated one, and differs from run to run. */
+const CPU_USAGE = { user: 1_000_000, system: 1_000_000 };
+const RESIDENT_BYTES = 100_000_000;
+
 type AnyFunction = (...given: never[]) => unknown;
 
 /** Within a simulated process the one, else the other. */
@@ -48,14 +53,15 @@ function either<F extends AnyFunction>(simulated: AnyFunction, otherwise: F): F 
   return Object.assign(chosen, otherwise);
 }
 
+function clear(otherwise: (timer: never) => void) {
+  return (timer: unknown): void => {
+    if (!clearSimulated(timer)) otherwise(timer as never);
+  };
+}
+
 /** Clocks, timers and chance of the whole program; nothing changes for what is in no simulated process. */
 export function installGlobals(): void {
   const { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate } = globalThis;
-  const clear =
-    (otherwise: (timer: never) => void) =>
-    (timer: unknown): void => {
-      if (!clearSimulated(timer)) otherwise(timer as never);
-    };
   Object.assign(globalThis, {
     Date: SimulatedDate,
     setTimeout: either(simulatedTimeout, setTimeout),
@@ -67,10 +73,7 @@ export function installGlobals(): void {
   });
   Math.random = () => currentProcess()?.random.float() ?? real.random();
   Object.assign(Atomics, { wait });
-  Performance.prototype.now = monotonicMs;
-  const { cpuUsage, memoryUsage } = process;
-  process.cpuUsage = either(() => ({ user: 1_000_000, system: 1_000_000 }), cpuUsage);
-  process.memoryUsage = Object.assign(either(memoryUsage, memoryUsage), {
-    rss: either(() => 100_000_000, memoryUsage.rss),
-  });
+  performance.now = monotonicMs;
+  process.cpuUsage = either(() => CPU_USAGE, process.cpuUsage.bind(process));
+  process.memoryUsage.rss = either(() => RESIDENT_BYTES, process.memoryUsage.rss.bind(process));
 }

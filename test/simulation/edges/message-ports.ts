@@ -30,7 +30,7 @@ export class SimulatedPort extends EventEmitter {
   private isClosed = false;
 
   override on(name: string, listener: (...given: never[]) => void): this {
-    super.on(name, listener as () => void);
+    super.on(name, listener as (...given: unknown[]) => void);
     if (name === "message") this.start(currentThread()!);
     return this;
   }
@@ -150,7 +150,7 @@ export function clone(value: unknown, transferred: readonly unknown[]): unknown 
 
 /** For the trace. */
 function describe(message: unknown): string {
-  const { kind = "value", method, name, id } = (message ?? {}) as Record<string, unknown>;
+  const { kind = "value", method, name, id } = (message ?? {}) as Record<string, string | number | undefined>;
   return `port ${[kind, method ?? name, id].filter((part) => part !== undefined).join(" ")}`;
 }
 

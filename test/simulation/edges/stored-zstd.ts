@@ -12,7 +12,7 @@ export function storeAsZstd(bytes: Buffer): Buffer {
   header.writeUInt32LE(MAGIC, 0);
   header.writeUInt8(DESCRIPTOR, 4);
   header.writeUInt32LE(bytes.length, 5);
-  const parts = [header];
+  const parts: Buffer[] = [header];
   let offset = 0;
   do {
     const block = bytes.subarray(offset, offset + MAX_BLOCK_BYTES);

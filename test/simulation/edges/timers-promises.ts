@@ -10,13 +10,13 @@ interface Options {
 
 export function setTimeout<T>(delayMs?: number, value?: T, options: Options = {}): Promise<T> {
   const process = currentProcess();
-  if (process === undefined) return real.setTimeout(delayMs, value as T, options);
+  if (process === undefined) return real.setTimeout<T>(delayMs, value, options);
   return pause(process, (done) => simulatedTimeout(done, delayMs), value as T, options);
 }
 
 export function setImmediate<T>(value?: T, options: Options = {}): Promise<T> {
   const process = currentProcess();
-  if (process === undefined) return real.setImmediate(value as T, options);
+  if (process === undefined) return real.setImmediate<T>(value, options);
   return pause(process, (done) => simulatedImmediate(done), value as T, options);
 }
 

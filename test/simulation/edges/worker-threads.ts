@@ -10,18 +10,22 @@ const START_MS = 20;
 /** What is under way in a thread that is to end may still get on. */
 const END_MS = 1;
 
+/** Of the main thread; that of a worker is in its own module: see module-hooks.ts. */
 export const parentPort = null;
-export const workerData = null;
 
-export class MessageChannel {
+class SimulatedChannel {
   readonly port1: SimulatedPort;
   readonly port2: SimulatedPort;
 
   constructor() {
-    if (currentProcess() === undefined) return new real.MessageChannel() as unknown as this;
     [this.port1, this.port2] = makeChannel();
   }
 }
+
+/** Which one it is, is found out when it is made. */
+export const MessageChannel: new () => SimulatedChannel | real.MessageChannel = new Proxy(SimulatedChannel, {
+  construct: () => (currentProcess() === undefined ? new real.MessageChannel() : new SimulatedChannel()),
+});
 
 export function receiveMessageOnPort(
   port: SimulatedPort | real.MessagePort,
@@ -96,9 +100,9 @@ export class Worker extends EventEmitter {
   }
 
   /** Settles when the module has been loaded and has run: no worker of the product waits for anything in that. */
-  private async run(module: URL, workerData: unknown): Promise<void> {
+  private async run(module: URL, data: unknown): Promise<void> {
     const number = ++threads;
-    beginnings.set(number, { parentPort: this.inner, workerData });
+    beginnings.set(number, { parentPort: this.inner, workerData: data });
     try {
       await import(threadUrl(module, number));
     } catch (error) {

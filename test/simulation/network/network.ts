@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { systemError } from "../core/errno.ts";
 import type { Machine } from "../core/machine.ts";
 import { currentThread } from "../core/process.ts";
@@ -23,7 +24,7 @@ interface Listener {
   readonly accept: (socket: SimulatedSocket) => void;
 }
 
-type Connected = (error: Error | null, socket: never) => void;
+type Connected = (...outcome: [Error, null] | [null, Socket]) => void;
 
 const networks = new WeakMap<Scheduler, Network>();
 
@@ -106,7 +107,7 @@ export class Network {
     const link = this.link(process.machine, home);
     const timeout = scheduler.after(timeoutMs, "net.connect timeout", process, () => {
       answer.cancel();
-      connected(systemError("ETIMEDOUT", "connect"), undefined as never);
+      connected(systemError("ETIMEDOUT", "connect"), null);
     });
     const thread = currentThread()!;
     const tried = (): void => {
@@ -117,8 +118,8 @@ export class Network {
       }
       timeout.cancel();
       const connection = this.open(thread, port, link);
-      if (connection === undefined) connected(systemError("ECONNREFUSED", "connect"), undefined as never);
-      else connected(null, connection.client.socket as never);
+      if (connection === undefined) connected(systemError("ECONNREFUSED", "connect"), null);
+      else connected(null, connection.client.socket as unknown as Socket);
     };
     let answer = scheduler.afterIn(2 * link.delayMs(0), "net.connect", thread, tried);
   }
