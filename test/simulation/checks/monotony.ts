@@ -36,7 +36,9 @@ export class MonotonyCheck implements Check {
       this.announcedMs.set(site, this.scene.nowMs);
   }
 
-  died(site: Site): void {
+  died(site: Site, how: "kill" | "power loss"): void {
+    // Whoever has read there is gone with the machine; with a log copy that nothing forces to the disk it may have lost some.
+    if (how === "power loss") this.seen.delete(site);
     // Nobody lives to announce it.
     for (let index = this.owed.length - 1; index >= 0; index--)
       if (this.owed[index]!.site === site) this.owed.splice(index, 1);

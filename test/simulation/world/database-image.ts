@@ -1,5 +1,5 @@
 import xxhash from "xxhash-wasm";
-import { fileBytes, fileRange } from "./read-file.ts";
+import { fileBytes, fileRange, fileStamp } from "./read-file.ts";
 
 const hasher = await xxhash();
 
@@ -15,6 +15,8 @@ interface Index {
   readonly change: number;
   readonly pageCount: number;
   readonly copied: number;
+  /** Which file it is, and of when, where nothing lies over it. */
+  readonly stamp: string;
 }
 
 /**
@@ -49,7 +51,9 @@ export class DatabaseImage {
 
   /** What changes with each commit; equal texts, equal states. */
   get mark(): string {
-    return this.at === undefined ? "none" : `${this.at.salts}:${this.at.frames}:${this.at.change}`;
+    return this.at === undefined
+      ? "none"
+      : `${this.at.salts}:${this.at.frames}:${this.at.change}:${this.at.stamp}`;
   }
 
   /** Forgets what was read: after files have been exchanged. */
@@ -66,7 +70,8 @@ export class DatabaseImage {
     const index = this.readIndex();
     if (index === undefined) return false;
     const { at } = this;
-    const isSame = at !== undefined && at.salts === index.salts && at.copied === index.copied;
+    const isSame =
+      at !== undefined && at.salts === index.salts && at.copied === index.copied && at.stamp === index.stamp;
     if (isSame && at.change === index.change && at.frames === index.frames) return this.bytes.length > 0;
     const isLonger = isSame && at.frames > 0 && index.frames > at.frames;
     if (!isLonger && !this.readAll(index)) return false;
@@ -85,11 +90,13 @@ export class DatabaseImage {
     if (!isSound) {
       const wal = fileRange(`${this.file}-wal`, 0, 1);
       if (wal !== undefined && wal.length > 0) return undefined;
-      return { salts: "", frames: 0, change: -1, pageCount: 0, copied: Math.random() };
+      return { salts: "", frames: 0, change: -1, pageCount: 0, copied: Math.random(), stamp: "" };
     }
+    const frames = bytes.readUInt32LE(16);
     return {
       salts: bytes.toString("hex", 32, 40),
-      frames: bytes.readUInt32LE(16),
+      frames,
+      stamp: frames > 0 ? "" : fileStamp(this.file),
       change: bytes.readUInt32LE(8),
       pageCount: bytes.readUInt32LE(20),
       copied: bytes.readUInt32LE(96),

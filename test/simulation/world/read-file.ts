@@ -28,3 +28,9 @@ export function sizeOf(path: string): number | undefined {
 export function namesIn(folder: string): string[] {
   return sizeOf(folder) === undefined ? [] : readdirSync(folder).toSorted();
 }
+
+/** Another text for another file, and for one that was written to. */
+export function fileStamp(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stats === undefined ? "none" : `${stats.ino}:${stats.size}:${stats.mtimeNs}`;
+}
