@@ -76,4 +76,12 @@ describe("an answer", () => {
   ])("with a time that cannot be is refused: %j", async (headers) => {
     await expect(headOf(headers)).rejects.toMatchObject({ code: "protocol_violation" });
   });
+
+  test.each<[string, string, Record<string, string>]>([
+    ["of another history", "log_diverged", { "wal-log-id": LOG_ID.replace("0", "f") }],
+    ["of an epoch before the one that was seen", "stale_epoch", { "wal-epoch": "0" }],
+    ["whose bytes are not those that were sent", "protocol_violation", { "wal-checksum": "crc32:00000000" }],
+  ])("%s is refused", async (_what, code, headers) => {
+    await expect(headOf(headers)).rejects.toMatchObject({ code });
+  });
 });

@@ -224,8 +224,15 @@ describe("durability", () => {
   });
 
   test("group: a segment is on disk before its successor exists", () => {
-    const { log } = open({ durability: "group", segmentSizeBytes: 600 });
-    append(log);
+    const synced: number[] = [];
+    const dataSync = (): void =>
+      void synced.push(statSync(segmentPath(folder, listSegments(folder).at(-1)!)).size);
+    const storage = { write: writeSync, truncate: ftruncateSync, dataSync };
+    const { log } = open({ durability: "group", segmentSizeBytes: 600, storage });
+    synced.length = 0;
+    const [record] = history.record();
+    log.append(record!);
+    expect(synced).toEqual([80 + record!.length]);
     expect(log.end).toEqual({ segment: 2, offset: 80 });
     expect(log.durableEnd).toEqual(log.end);
     log.close();
@@ -505,6 +512,22 @@ describe("at open everything is proved", () => {
       log.close();
       expect(statSync(path).size).toBe(end);
     }
+  });
+
+  test("what is appended after a torn tail stands in its place", () => {
+    const { end } = writeLog();
+    const path = segmentPath(folder, 1);
+    const next = history.record()[0]!;
+    appendFileSync(path, next.subarray(0, 200));
+    const { log } = open();
+    expect(statSync(path).size).toBe(end);
+    log.append(next);
+    log.close();
+    expect(statSync(path).size).toBe(end + next.length);
+    const again = open();
+    expect(again.cut).toBeUndefined();
+    expect(again.log.headTxid).toBe(4);
+    again.log.close();
   });
 
   test("fragments without their last one are a torn tail", () => {

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
+import { temporaryFolder } from "../test/harness/folder.ts";
+import { Snapshots } from "./snapshots.ts";
+
+test("the state that a snapshot shows is on disk, in the log, before its first page is copied", async () => {
+  const done: string[] = [];
+  const view = {
+    // Where the copying begins.
+    share: () => {
+      done.push("copied");
+      throw new Error("no database here");
+    },
+    close: () => done.push("closed"),
+  };
+  const capture = {
+    openView: () => {
+      done.push("captured");
+      return view;
+    },
+    sync: () => done.push("synced"),
+    log: { headTxid: 7, end: { segment: 1, offset: 80 } },
+    table: { checksum: 0n },
+    meta: { logId: "0".repeat(32), epoch: 1 },
+  };
+  const snapshots = new Snapshots({
+    capture,
+    store: SnapshotStore.open(temporaryFolder()),
+    notify: () => undefined,
+    metrics: { snapshotFailures: { inc: () => undefined } },
+    clock: () => 0,
+  } as unknown as ConstructorParameters<typeof Snapshots>[0]);
+  await expect(snapshots.take()).rejects.toThrow("no database here");
+  expect(done).toEqual(["captured", "synced", "copied", "closed"]);
+});
