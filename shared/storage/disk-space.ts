@@ -32,10 +32,11 @@ export class DiskGauge {
   }
 }
 
-/** Null where it cannot be told. */
+/** Null where it cannot be told: some file systems have no size, as a tmpfs without a limit, and say 0 for it. */
 export function diskSpaceOf(folder: string): DiskSpace | null {
   try {
     const { bavail, blocks, bsize } = statfsSync(folder);
+    if (blocks === 0) return null;
     return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
   } catch {
     return null;
