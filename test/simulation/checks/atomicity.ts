@@ -23,10 +23,12 @@ export class AtomicityCheck implements Check {
   }
 
   glanced(site: Site): void {
-    if (site.role === "replica" && site.isReadable && site.refreshImage()) {
-      this.scene.counts.add("states seen between two system calls");
-      this.look(site);
-    }
+    if (site.role !== "replica" || !site.isReadable || !site.isOpen) return;
+    const before = site.image.mark;
+    if (!site.image.refresh()) throw new Violation(NAME, `${site.name} is at no state at all for a moment`);
+    if (site.image.mark === before) return;
+    this.scene.counts.add("states seen between two system calls");
+    this.look(site);
   }
 
   /** Looks again at what the holder saw when it began. */

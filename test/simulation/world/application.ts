@@ -22,6 +22,8 @@ export interface ApplicationOptions {
   readonly counts: Counts;
   /** Of the file. */
   readonly image: DatabaseImage;
+  /** The database is for a while another one than the application's. */
+  readonly isStale: () => boolean;
   /** A transaction was let through, or refused with this code of SQLite. */
   readonly wrote: (refusedWith: number | undefined) => void;
 }
@@ -149,6 +151,7 @@ export class Application {
 
   /** Enters in the oracle what has become of the database. @returns whether that is something the application has done */
   note(): boolean {
+    if (this.options.isStale()) return true;
     const { image, oracle, counts } = this.options;
     const before = image.mark;
     if (!image.refresh()) return true;

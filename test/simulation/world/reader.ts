@@ -66,9 +66,8 @@ export class Reader {
     const { ino } = statSync(this.file);
     if (this.connection !== undefined && ino !== this.inode) this.close();
     if (this.connection === undefined) {
-      const connection = new DatabaseSync(this.file);
-      connection.exec("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0");
-      this.connection = connection;
+      // Whoever can write would checkpoint as the last to close, and the simulated disk would not know.
+      this.connection = new DatabaseSync(this.file, { readOnly: true });
       this.inode = ino;
     }
     return this.connection;

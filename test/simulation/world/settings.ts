@@ -66,7 +66,7 @@ export function drawSettings(random: Random, most: { readonly replicas?: number 
     synchronous: random.pick(["FULL", "NORMAL"]),
     autoVacuum: random.pick([0, 0, 1, 2]),
     replicas: replicas.slice(0, most.replicas ?? count),
-    glanceChance: random.pick([0, 0.02, 0.3]),
+    glanceChance: random.pick([0, 0.05, 0.5]),
     tempoMs: random.pick([3, 15, 60, 250]),
     primary: {
       durability: random.pick(DURABILITIES),

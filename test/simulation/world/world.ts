@@ -84,6 +84,7 @@ export class World implements Scene {
       oracle: this.oracle,
       counts: this.counts,
       image: this.primary.image,
+      isStale: () => this.primary.isStale,
       wrote: (refusedWith) => this.checks.localFirst.wrote(refusedWith),
     });
   }
@@ -280,8 +281,7 @@ export class World implements Scene {
 
   private lookAt(site: Site, changed: ReadonlySet<string>): void {
     const change = site.refresh(changed);
-    if (site === this.primary && !site.isStale && !this.application.note())
-      this.checks.localFirst.foreignState();
+    if (site === this.primary && !this.application.note()) this.checks.localFirst.foreignState();
     if (change.isImage || change.isLog || change.isPosition) this.checks.changed(site, change);
     const snapshots = join(site.dataDir, "snapshots");
     if ([...changed].some((path) => path.startsWith(snapshots))) this.checks.snapshots(site);
@@ -321,6 +321,7 @@ export class World implements Scene {
     const events: NodeEvents = {
       opened: () => this.guard(() => this.opened(site)),
       noticed: ({ name, fields, text }) => {
+        if (name === "rebuilt") site.isReadable = true;
         if (name === "resync_done" || name === "bootstrap_done") site.isForeign = false;
         this.guard(() => this.checks.noticed(site, name, { ...fields, text }));
       },
