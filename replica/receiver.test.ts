@@ -1,15 +1,16 @@
 import { crc32 } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { Receiver } from "./receiver.ts";
-import type { Answer } from "./transport.ts";
+import { TailraceError } from "../shared/errors.ts";
+import { CHUNK_BYTES, Receiver } from "./receiver.ts";
+import type { Answer, Transport } from "./transport.ts";
 
 const LOG_ID = "0123456789abcdef0123456789abcdef";
 const NOW_MS = 1_800_000_000_000;
 
-/** A receiver whose node answers with these headers on top of the usual ones. */
-function receiver(headers: Readonly<Record<string, string>>): Receiver {
+/** What a node answers, with these headers on top of the usual ones. */
+function answerWith(headers: Readonly<Record<string, string>>): Answer {
   const body = Buffer.from("log bytes");
-  const answer: Answer = {
+  return {
     status: 200,
     headers: new Map(
       Object.entries({
@@ -28,13 +29,24 @@ function receiver(headers: Readonly<Record<string, string>>): Receiver {
     ),
     body,
   };
-  const transport = { get: async () => answer, stream: async () => {}, close: async () => {} };
+}
+
+function receiver(get: Transport["get"]): Receiver {
+  const transport = { get, stream: async () => {}, close: async () => {} };
   return new Receiver({ transport, replicaId: "edge", isCompressed: false });
 }
 
+const request = {
+  cursor: { segment: 1, offset: 80 },
+  logId: LOG_ID,
+  epoch: 1,
+  appliedTxid: 6,
+  maxBytes: CHUNK_BYTES,
+  waitMs: 0,
+};
+
 async function headOf(headers: Readonly<Record<string, string>>): Promise<object> {
-  const request = { logId: LOG_ID, epoch: 1, appliedTxid: 6, maxBytes: 100, waitMs: 0 };
-  return (await receiver(headers).fetch({ ...request, cursor: { segment: 1, offset: 80 } })).head;
+  return (await receiver(async () => answerWith(headers)).fetch(request)).head;
 }
 
 describe("an answer", () => {
@@ -84,4 +96,16 @@ describe("an answer", () => {
   ])("%s is refused", async (_what, code, headers) => {
     await expect(headOf(headers)).rejects.toMatchObject({ code });
   });
+});
+
+test("what does not come in time is asked for in smaller pieces, which grow again while they come", async () => {
+  const asked: number[] = [];
+  const link = receiver(async (target) => {
+    const bytes = Number(/max_bytes=(\d+)/.exec(target)![1]);
+    asked.push(bytes);
+    if (bytes > 150 << 10) throw new TailraceError("timeout", "the body was not complete in time");
+    return answerWith({});
+  });
+  for (let time = 0; time < 7; time++) await link.fetch(request).catch(() => {});
+  expect(asked.map((bytes) => bytes >> 10)).toEqual([4096, 1024, 256, 64, 128, 192, 64]);
 });

@@ -1,5 +1,5 @@
 import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
-import { TailraceError } from "../shared/errors.ts";
+import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import { SEGMENT_HEADER_BYTES } from "../shared/format/segment.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
 import { HEADER } from "../shared/protocol.ts";
@@ -17,6 +17,8 @@ export const LONG_POLL_MS = 10_000;
 const HEADERS_SLACK_MS = 15_000;
 /** The most that is asked for at once. */
 export const CHUNK_BYTES: number = 4 << 20;
+/** The least after bodies that were not here in time, and by how much each that was lets it grow again. */
+const CHUNK_STEP_BYTES = 64 << 10;
 
 const FRAMING_BYTES = 64 * 1024;
 const MAX_DATE_MS = 8.64e15;
@@ -69,6 +71,8 @@ export class Receiver {
   /** For one body at a time; requests beside that one get memory of their own. */
   private readonly body = alignedBuffer(CHUNK_BYTES + FRAMING_BYTES);
   private isBodyInUse = false;
+  /** What is asked for at most: as much as comes over a slow link in the time that a body has. */
+  private chunkBytes = CHUNK_BYTES;
 
   /** @param isCompressed whether to ask for compressed bodies: worth it over a wide network only */
   constructor({
@@ -90,6 +94,19 @@ export class Receiver {
    * segment_trimmed, segment_unknown, offset_out_of_range, log_diverged, overloaded, not_ready
    */
   async fetch(request: ChunkRequest): Promise<Chunk> {
+    const { chunkBytes } = this;
+    try {
+      const chunk = await this.fetchUpTo({ ...request, maxBytes: Math.min(request.maxBytes, chunkBytes) });
+      this.chunkBytes = Math.min(chunkBytes + CHUNK_STEP_BYTES, CHUNK_BYTES);
+      return chunk;
+    } catch (error) {
+      if (asTailraceError(error).code === "timeout")
+        this.chunkBytes = Math.max(chunkBytes / 4, CHUNK_STEP_BYTES);
+      throw error;
+    }
+  }
+
+  private async fetchUpTo(request: ChunkRequest): Promise<Chunk> {
     const isOwn = this.isBodyInUse || request.maxBytes > CHUNK_BYTES;
     if (isOwn) return await this.get(request, undefined);
     this.isBodyInUse = true;
