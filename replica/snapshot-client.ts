@@ -1,6 +1,7 @@
 import { TailraceError } from "../shared/errors.ts";
 import type { StatePoint } from "../shared/format/position.ts";
 import { isPageSize } from "../shared/format/record.ts";
+import { MIN_BYTES_PER_SECOND } from "../shared/protocol.ts";
 import { AnswerHeaders, assertTailrace, peerError, violation } from "./answers.ts";
 import type { Transport } from "./transport.ts";
 
@@ -17,9 +18,7 @@ export interface SnapshotHead {
 /** The most of an error document that is looked at. */
 const MAX_PROBLEM_BYTES = 64 * 1024;
 const LATEST = "/snapshot/latest";
-/** A download that comes more slowly than this, on the whole, is broken off … */
-const MIN_BYTES_PER_SECOND = 4 << 10;
-/** … after so long beside that. Another try goes on where it was. */
+/** A download that comes more slowly than MIN_BYTES_PER_SECOND is broken off after so long beside. Another try goes on there. */
 const GRACE_MS = 60_000;
 
 export function imageBytes({ pageSizeBytes, state }: SnapshotHead): number {

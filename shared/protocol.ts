@@ -12,6 +12,12 @@ import type { ErrorCode } from "./errors.ts";
  */
 export const PROTOCOL_VERSION = 1;
 
+/**
+ * Who sends less than this, on the whole, is not waited for, and neither is who takes less. Below any link that could follow
+ * a database that is written to.
+ */
+export const MIN_BYTES_PER_SECOND: number = 4 << 10;
+
 /** Names of headers, all in lower case. Numbers in them are decimal, checksums hex. */
 export const HEADER = {
   protocol: "tailrace-protocol",

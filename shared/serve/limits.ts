@@ -1,3 +1,5 @@
+import { MIN_BYTES_PER_SECOND } from "../protocol.ts";
+
 /** Every bound of the serving thread. The defaults fit one node with a thousand replicas and more. */
 export interface ServeLimits {
   /** Requests held until there is something new. One more is answered 503. */
@@ -40,7 +42,7 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxInFlightBytes: 256 << 20,
   maxReplicas: 10_000,
   idleSocketMs: 120_000,
-  minBytesPerSecond: 32 << 10,
+  minBytesPerSecond: MIN_BYTES_PER_SECOND,
   answerGraceMs: 60_000,
   requestMs: 30_000,
   maxHeaderBytes: 16 << 10,
