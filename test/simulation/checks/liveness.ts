@@ -10,6 +10,8 @@ const EXCUSES: Readonly<Record<string, readonly string[]>> = {
   unrelated_database: ["foreign write", "files deleted", "folder deleted"],
   storage_failed: ["disk error", "disk full", "failing sync", "read-only disk"],
   read_only: ["read-only disk", "disk error"],
+  // A damaged log or page table that is needed while it runs: the next start sets it aside, or makes it anew.
+  damaged: ["flip"],
   database_busy: [],
 };
 
