@@ -155,7 +155,8 @@ export class Connections {
     const left = midway(before, after, this.disk.random);
     fs.writeFileSync(path, left.database);
     fs.writeFileSync(`${path}-wal`, left.wal);
-    if (isShared) fs.writeFileSync(`${path}-shm`, before.index);
+    // In place, and never shorter: others have it mapped.
+    if (isShared) writeInPlace(`${path}-shm`, before.index);
     this.recordFile(`${path}-wal`, nowMs);
     if (this.recordFile(path, nowMs)) this.walOf(connection)?.sync();
   }
@@ -253,4 +254,10 @@ function hasEnded(before: WalState | undefined, after: WalState | undefined, has
   if (after.copiedFrames < after.frames) return false;
   const wasCopied = before.copiedFrames >= before.frames;
   return !wasCopied || before.salts !== after.salts || before.frames !== after.frames;
+}
+
+function writeInPlace(path: string, bytes: Uint8Array): void {
+  const descriptor = fs.openSync(path, "r+");
+  fs.writeSync(descriptor, bytes, 0, bytes.length, 0);
+  fs.closeSync(descriptor);
 }

@@ -8,8 +8,18 @@ import type { World } from "../world/world.ts";
 import { fault } from "./action.ts";
 import type { Action } from "./action.ts";
 
-const WORKS: readonly FaultyWork[] = ["open", "read", "write", "sync", "rename", "remove", "mkdir", "sqlite"];
-const CODES: readonly FaultCode[] = ["EIO", "EIO", "ENOSPC", "EMFILE", "EACCES"];
+/** What the system may say to what. */
+const CODES: Readonly<Record<FaultyWork, readonly FaultCode[]>> = {
+  open: ["EMFILE", "EACCES", "EIO"],
+  read: ["EIO"],
+  write: ["EIO", "ENOSPC"],
+  sync: ["EIO", "ENOSPC"],
+  rename: ["EIO", "EACCES", "ENOSPC"],
+  remove: ["EIO", "EACCES"],
+  mkdir: ["EIO", "EACCES", "ENOSPC"],
+  sqlite: ["EIO", "ENOSPC"],
+};
+const WORKS = Object.keys(CODES) as readonly FaultyWork[];
 
 /** Files of Tailrace's own in which a bit may flip: what the database itself holds has no second witness. */
 const OWN_FILES = ["log", "snapshots", "pages.sum", "position", "replicas.json", "clean-close.json"];
@@ -20,7 +30,8 @@ export const diskFaults: Readonly<Record<string, Action>> = {
     const site = begin(world, random, "disk error");
     const times = random.pick([1, 1, 3, 10]);
     const match = random.chance(0.75) ? site.dataDir : site.file;
-    site.machine.disk.faults.failNext(random.pick(WORKS), random.pick(CODES), { times, match });
+    const work = random.pick(WORKS);
+    site.machine.disk.faults.failNext(work, random.pick(CODES[work]), { times, match });
   }),
   "failing sync": fault(2, (world, random) => {
     const site = begin(world, random, "failing sync");
