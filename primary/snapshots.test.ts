@@ -33,3 +33,23 @@ test("the state that a snapshot shows is on disk, in the log, before its first p
   await expect(snapshots.take()).rejects.toThrow("no database here");
   expect(done).toEqual(["captured", "synced", "copied", "closed"]);
 });
+
+test("a newcomer waits for one that is under way only where the one that is there will not do", async () => {
+  const there = { generation: 1, logId: "0".repeat(32), cursor: {}, pageCount: 1, pageSizeBytes: 4096 };
+  let logBytesAfter: number | null = 1 << 20;
+  const snapshots = new Snapshots({
+    capture: { meta: there },
+    store: { list: () => [there] },
+    logBytesAfter: () => logBytesAfter,
+  } as unknown as ConstructorParameters<typeof Snapshots>[0]);
+  const { promise: running, resolve: finish } = Promise.withResolvers<void>();
+  // Of a database that takes hours.
+  Object.assign(snapshots, { running });
+  expect(await snapshots.latest()).toBe(there);
+
+  logBytesAfter = null;
+  const waiting = snapshots.latest();
+  logBytesAfter = 0;
+  finish();
+  expect(await waiting).toBe(there);
+});

@@ -90,20 +90,18 @@ export class Snapshots {
    * @throws as {@link take}
    */
   async latest(): Promise<SnapshotInfo> {
-    // One that is under way may show a state of long before this call.
-    await this.running?.catch(() => {});
-    const newest = this.ofThisLog().at(-1);
-    if (newest === undefined) return await this.take();
-    const logBytesAfter = this.options.logBytesAfter(newest.cursor);
-    const snapshotBytes = newest.pageCount * newest.pageSizeBytes;
-    if (!isOutgrown({ logBytesAfter, snapshotBytes })) return newest;
+    // One that is under way may show a state of long before this call: whether it will do is seen when it is there.
+    if (this.isOutgrown(this.newest)) await this.running?.catch(() => {});
+    const { newest } = this;
+    if (newest !== undefined && !this.isOutgrown(newest)) return newest;
+    const doesLogLeadOn = newest !== undefined && this.options.logBytesAfter(newest.cursor) !== null;
     // Each try would fill the disk again that the log needs.
-    if (logBytesAfter !== null && this.hasJustFailed) return newest;
+    if (doesLogLeadOn && this.hasJustFailed) return newest;
     try {
       return await this.take();
     } catch (error) {
-      if (logBytesAfter === null) throw error;
-      return newest;
+      if (doesLogLeadOn) return newest;
+      throw error;
     }
   }
 
@@ -124,7 +122,7 @@ export class Snapshots {
   isDue(pressure: LogPressure): boolean {
     const { capture, logBytesAfter, clock } = this.options;
     if (this.running !== undefined || this.hasJustFailed) return false;
-    const newest = this.ofThisLog().at(-1);
+    const { newest } = this;
     const reason = snapshotDue({
       ...pressure,
       newest: newest && {
@@ -167,6 +165,17 @@ export class Snapshots {
   private get databaseBytes(): number {
     const { log, database } = this.options.capture;
     return log.headPageCount * database.pageSizeBytes;
+  }
+
+  private get newest(): SnapshotInfo | undefined {
+    return this.ofThisLog().at(-1);
+  }
+
+  /** Whether a newcomer would fetch too much log after it, if there is one. */
+  private isOutgrown(snapshot: SnapshotInfo | undefined): boolean {
+    if (snapshot === undefined) return true;
+    const snapshotBytes = snapshot.pageCount * snapshot.pageSizeBytes;
+    return isOutgrown({ logBytesAfter: this.options.logBytesAfter(snapshot.cursor), snapshotBytes });
   }
 
   private ofThisLog(): readonly SnapshotInfo[] {
