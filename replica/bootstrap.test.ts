@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hashPage } from "../shared/format/page-hash.ts";
+import { NoRoomError } from "../shared/storage/disk-room.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
 import { downloadSnapshot } from "./bootstrap.ts";
 import { replicaFiles } from "./replica-files.ts";
@@ -38,23 +39,47 @@ function sending(...images: readonly Buffer[]): { client: SnapshotClient; asked:
   return { client: { read } as SnapshotClient, asked };
 }
 
+const options = (
+  dataDir: string,
+  client: SnapshotClient,
+  take: (bytes: number) => void,
+): Parameters<typeof downloadSnapshot>[0] =>
+  ({
+    client,
+    files: replicaFiles(dataDir, join(dataDir, "edge.db")),
+    room: { data: { take }, database: { take } },
+    onProgress: () => undefined,
+  }) as unknown as Parameters<typeof downloadSnapshot>[0];
+
 test("an image that is not the snapshot's is dropped, all of it, and fetched from its beginning", async () => {
   const dataDir = temporaryFolder();
-  const files = replicaFiles(dataDir, join(dataDir, "edge.db"));
-  const room = { data: { take: () => undefined }, database: { take: () => undefined } };
   const flipped = Buffer.from(IMAGE);
   flipped[5000]! ^= 1;
   const { client, asked } = sending(flipped, IMAGE.subarray(0, 2 * PAGE_BYTES), IMAGE);
-  const options = { client, files, room, onProgress: () => undefined } as unknown as Parameters<
-    typeof downloadSnapshot
-  >[0];
+  const download = (): Promise<SnapshotHead> => downloadSnapshot(options(dataDir, client, () => undefined));
+  const { bootstrapPart } = replicaFiles(dataDir, join(dataDir, "edge.db"));
   const refused = { code: "protocol_violation", message: expect.stringContaining("database checksum") };
-  await expect(downloadSnapshot(options)).rejects.toMatchObject(refused);
-  expect(statSync(files.bootstrapPart).size).toBe(0);
+  await expect(download()).rejects.toMatchObject(refused);
+  expect(statSync(bootstrapPart).size).toBe(0);
   // Whole, as far as it goes, but not to the end.
-  await expect(downloadSnapshot(options)).rejects.toMatchObject(refused);
-  expect(await downloadSnapshot(options)).toEqual(HEAD);
+  await expect(download()).rejects.toMatchObject(refused);
+  expect(await download()).toEqual(HEAD);
   expect(asked).toEqual([0, 0, 0]);
-  expect(readFileSync(files.bootstrapPart).equals(IMAGE)).toBe(true);
+  expect(readFileSync(bootstrapPart).equals(IMAGE)).toBe(true);
   expect(existsSync(join(dataDir, "edge.db"))).toBe(false);
+});
+
+test("an image for which there is no room is refused before its first byte, and none of it is on the disk", async () => {
+  const dataDir = temporaryFolder();
+  const { client } = sending(IMAGE);
+  const asked: number[] = [];
+  const full = (bytes: number): void => {
+    asked.push(bytes);
+    throw new NoRoomError("it", bytes, 0);
+  };
+  await expect(downloadSnapshot(options(dataDir, client, full))).rejects.toBeInstanceOf(NoRoomError);
+  // The image, and a hash for each of its pages.
+  expect(asked).toEqual([IMAGE.length + 3 * 8]);
+  expect(statSync(join(dataDir, "bootstrap.part")).size).toBe(0);
+  expect(existsSync(join(dataDir, "bootstrap.json"))).toBe(false);
 });

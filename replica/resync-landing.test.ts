@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { hashPage } from "../shared/format/page-hash.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
@@ -106,7 +106,10 @@ test("a resync does not land on what another process has committed since it read
   expect(positionFile.position?.phase).toBe("resyncing");
 
   isDisturbed = false;
+  const commit = vi.spyOn(database.appender, "commit");
   await run();
+  // The position says so for good: a loss of power must not take the pages back.
+  expect(commit).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ isDurable: true }));
   expect(bodies()).toEqual(["new"]);
   expect(positionFile.position).toMatchObject({ phase: "following", applied: head.state });
 });

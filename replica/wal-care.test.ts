@@ -1,11 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { WalIndexHeader } from "../shared/format/wal-index.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import { WAL_LIMIT_BYTES, WAL_TARGET_BYTES } from "../shared/plan/replica-checkpoint-policy.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
+import { markOf } from "./left-mark.ts";
 import { LocalReplica } from "./local-replica.ts";
+import { stampOf } from "./position-file.ts";
 import { WalCare } from "./wal-care.ts";
 
 test("a checkpoint that was asked for while another one ran does not begin once the standing is given up", async () => {
@@ -114,5 +117,45 @@ test("a commit that comes while the WAL is being restarted, begun when nothing c
   passing.shift()!();
   await Promise.all([finished, applied]);
   expect(order).toEqual(["finished", "the next batch is looked for"]);
+  eventLoop.close();
+});
+
+test("the floor rises to what is in the file whole, and an emptied WAL is written down with the stamp of the file", async () => {
+  const file = join(temporaryFolder(), "edge.db");
+  writeFileSync(file, "");
+  const noted: object[] = [];
+  const frames = WAL_TARGET_BYTES / 4096;
+  let copiedFrames = frames - 1;
+  let nowMs = 0;
+  const header = { change: 3, mxFrame: frames, salts: "s", frameChecksum: "c" };
+  const applied = { txid: 7, cursor: { segment: 1, offset: 80 } };
+  const checkpointer = { passive: () => Promise.resolve({ checkpointedFrames: copiedFrames, busy: false }) };
+  const eventLoop = new EventLoopDelay("engine", () => 0);
+  const care = new WalCare({
+    database: { appender: { header, pageSizeBytes: 4096, restartWal: () => true }, checkpointer, file },
+    applier: { position: { applied }, isExact: false, note: (change: object) => noted.push(change) },
+    table: {},
+    copy: { sync: () => {}, syncAhead: () => Promise.resolve() },
+    nowMs: () => nowMs,
+    metrics: new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 }),
+  } as unknown as ConstructorParameters<typeof WalCare>[0]);
+  const tend = async (): Promise<void> => {
+    nowMs += 5000;
+    await care.tend();
+    await care.settle();
+  };
+  // A reader keeps the last frame from being copied.
+  await tend();
+  expect(noted).toEqual([]);
+  copiedFrames = frames;
+  await tend();
+  expect(noted).toEqual([{ floor: applied }]);
+  await tend();
+  expect(noted[1]).toEqual({
+    floor: applied,
+    left: markOf(header as WalIndexHeader),
+    isStamped: true,
+    stamp: stampOf(file),
+  });
   eventLoop.close();
 });

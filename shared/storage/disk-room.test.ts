@@ -1,25 +1,41 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { expect, onTestFinished, test } from "vitest";
-import { DiskRoom } from "./disk-room.ts";
+import { statfsSync } from "node:fs";
+import { expect, test, vi } from "vitest";
+import { DiskRoom, NoRoomError } from "./disk-room.ts";
 
-const PETABYTE = 2 ** 50;
+vi.mock(import("node:fs"), { spy: true });
 
-test("what fits nowhere is refused, and nothing is always there", () => {
-  const folder = mkdtempSync(`${tmpdir()}/tailrace-room-`);
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const room = new DiskRoom({ folder, keepFreeBytes: 64 << 20, nowMs: () => 0 });
-  expect(() => room.take(PETABYTE, "a snapshot")).toThrow(
-    expect.objectContaining({ code: "storage_failed", retryable: true }),
-  );
-  expect(() => room.take(0, "a snapshot")).not.toThrow();
+/** What statfs answers from now on, of a file system of 1000 bytes. */
+function free(freeBytes: number): void {
+  vi.mocked(statfsSync).mockReturnValue({ bavail: freeBytes, blocks: 1000, bsize: 1 } as ReturnType<
+    typeof statfsSync
+  >);
+}
+
+test("what is to stay free stays free, but of a small file system no more than a twentieth", () => {
+  free(500);
+  for (const [keepFreeBytes, most] of [
+    [0, 500],
+    [30, 470],
+    [1_000_000, 450],
+  ] as const) {
+    const room = (): DiskRoom => new DiskRoom({ folder: "/", keepFreeBytes, nowMs: () => 0 });
+    room().take(most, "it");
+    expect(() => room().take(most + 1, "it")).toThrow(NoRoomError);
+  }
 });
 
-test.runIf(process.platform === "linux")(
-  "a file system that tells no size, as a tmpfs without a limit, is not full",
-  () => {
-    // Its size is 0, and 0 is free.
-    const room = new DiskRoom({ folder: "/proc", keepFreeBytes: 64 << 20, nowMs: () => 0 });
-    expect(() => room.take(PETABYTE, "a snapshot")).not.toThrow();
-  },
-);
+test("what was taken is not there any more, what others write is seen soon, and room that was made at once", () => {
+  let nowMs = 0;
+  const room = new DiskRoom({ folder: "/", keepFreeBytes: 0, nowMs: () => nowMs });
+  free(500);
+  room.take(400, "it");
+  // Somebody else, and what was taken.
+  free(50);
+  expect(() => room.take(101, "it")).toThrow("it needs 101 B on the disk, where 50 B may still be written");
+  room.take(0, "it");
+  free(500);
+  room.take(400, "it");
+  free(5);
+  nowMs = 5000;
+  expect(() => room.take(6, "it")).toThrow(NoRoomError);
+});

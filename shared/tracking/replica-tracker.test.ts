@@ -235,6 +235,17 @@ describe("the file", () => {
     expect(readFileSync(desk.file, "utf8")).toBe(quiet);
   });
 
+  test("tells the next start for whom the log is held, from the same place", () => {
+    const desk = new Desk();
+    desk.follows("edge-1", 4);
+    desk.nowMs += 60_000;
+    desk.tracker.close();
+    const again = new Desk(undefined, desk.file);
+    const held = { id: "edge-1", received: { segment: 4, offset: 1 } };
+    expect(again.tracker.held()).toMatchObject([held]);
+    expect(again.list()).toMatchObject([held]);
+  });
+
   test.each([
     ["no JSON", "{ not"],
     ["JSON of something else", '{"formatVersion":1,"replicas":"none"}'],

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { NOT_CAUGHT } from "./caught.ts";
+import type { Cell } from "./caught.ts";
+
+const MAX_CELL = 90;
+
+export interface CheckOptions {
+  /** Of the product. */
+  readonly folder: string;
+  /** What takes longer is ended, and has caught nothing: on a busy machine, time proves nothing. */
+  readonly limitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Always from the same seed, so that what is sound without a fault fails by the fault alone. */
+export async function simulate(
+  { seeds, steps }: { readonly seeds: string; readonly steps: string },
+  options: CheckOptions,
+): Promise<Cell> {
+  const runs = ["--seed", "1", "--seeds", seeds, "--steps", steps, "--jobs", "2", "--first"];
+  const { status, output } = await run(["npm", "run", "--silent", "sim", "--", ...runs], options);
+  if (status === 0 || status === null) return NOT_CAUGHT;
+  const [, seed, what] = /^FAILED seed (\S+), step \d+, invariant (.*)/m.exec(output) ?? [];
+  return cell(seed === undefined ? `it does not run: ${output.trim()}` : `seed ${seed}: ${what}`);
+}
+
+export async function runTests(files: readonly string[], options: CheckOptions): Promise<Cell> {
+  const { status, output } = await run(
+    ["npx", "vitest", "run", "--bail=1", "--reporter=json", ...files],
+    options,
+  );
+  if (status === 0 || status === null) return NOT_CAUGHT;
+  const failed = failedTest(output);
+  return cell(failed === undefined ? `they do not run: ${output.trim()}` : `“${failed}”`);
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+function failedTest(output: string): string | undefined {
+  const report = /^\{"numTotalTestSuites".*$/m.exec(output)?.[0];
+  if (report === undefined) return undefined;
+  return (JSON.parse(report) as Report).testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .find(({ status }) => status === "failed")?.fullName;
+}
+
+function cell(what: string): Cell {
+  const line = what.split("\n")[0]!;
+  return line.length > MAX_CELL ? `${line.slice(0, MAX_CELL)} …` : line;
+}
+
+/** In a process group of its own: where it takes too long, all that it has started ends with it. */
+async function run(
+  [command, ...args]: readonly [string, ...string[]],
+  { folder, limitMs, signal }: CheckOptions,
+): Promise<{ readonly status: number | null; readonly output: string }> {
+  signal.throwIfAborted();
+  const child = spawn(command, args, { cwd: folder, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const end = (): void => void process.kill(-child.pid!, "SIGKILL");
+  const timer = setTimeout(end, limitMs);
+  signal.addEventListener("abort", end);
+  const closed = once(child, "close") as Promise<[number | null]>;
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  clearTimeout(timer);
+  signal.removeEventListener("abort", end);
+  signal.throwIfAborted();
+  return { status, output: `${stdout}\n${stderr}` };
+}
