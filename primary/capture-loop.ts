@@ -63,7 +63,6 @@ export class CaptureLoop {
   private noticedMs: number | undefined;
   /** The newest transaction at the last wait. */
   private waitedTxid: Txid;
-  private needsRecovery = false;
   /** What those are told who still wait when the loop ends. */
   private endedBy = new TailraceError("closed", "the primary was closed");
   private errorPauseMs = ERROR_PAUSE_MS;
@@ -149,8 +148,6 @@ export class CaptureLoop {
 
   private async turn(): Promise<LoopEnd | undefined> {
     const { capture, cycle, metrics, clock } = this.options;
-    if (this.needsRecovery) capture.recover();
-    this.needsRecovery = false;
     const isLast = this.isClosing;
     const waiters = this.durableWaiters.length;
     const before = capture.log.headTxid;
@@ -261,12 +258,11 @@ export class CaptureLoop {
     upkeep.try("retention", () => retention.upkeepIfDue());
   }
 
-  /** Goes back to the last whole record and waits, where that can help. @throws the error where it cannot */
+  /** Waits, where that can help; capture then goes on at the last whole record. @throws the error where it cannot */
   private async endure(error: unknown): Promise<void> {
     const failure = asTailraceError(error);
     if (!failure.retryable || this.isClosing) throw failure;
     this.troubled(failure);
-    this.needsRecovery = true;
     // Commits wait for it to pass.
     this.noticedMs ??= performance.now();
     // On a full disk this is what makes room.

@@ -47,6 +47,8 @@ export class Capture {
   private gap: string | undefined;
   private differences = 0;
   private published = 0;
+  /** An error has left log, page table and tail within a record, each somewhere else. */
+  private isWithinError = false;
 
   /** Attaches to the database, and brings log and database to one state. @throws what {@link establish} throws */
   static async open(options: CaptureOptions): Promise<Capture> {
@@ -154,7 +156,7 @@ export class Capture {
    * Captures what is committed by now.
    *
    * @param budgetBytes about how much to read of the WAL
-   * @throws storage_failed: call {@link recover} before anything else
+   * @throws storage_failed; the next call goes back to the last whole record first
    */
   capture(budgetBytes: number): CaptureProgress {
     return this.captureTo(this.database.index.read().header, budgetBytes);
@@ -248,7 +250,11 @@ export class Capture {
     this.log.abandonRecord();
     this.tail.restartAt(this.tail.mark);
     this.recorder = this.newRecorder();
-    if (this.table.checksum === this.log.headChecksum) return;
+    if (this.table.checksum !== this.log.headChecksum) this.reopenTable();
+    this.isWithinError = false;
+  }
+
+  private reopenTable(): void {
     const table = openPageTable(this.options.folder, this.log);
     if (table === undefined) {
       throw new TailraceError(
@@ -275,6 +281,7 @@ export class Capture {
   private captureTo(header: WalIndexHeader, budgetBytes: number): CaptureProgress {
     this.published = header.mxFrame;
     if (this.gap !== undefined) return "missed";
+    if (this.isWithinError) this.recover();
     const verdict = judgeWal(this.tail.mark, header, this.pin.mayRestart);
     if (verdict === "unchanged") return "end";
     if (verdict === "missed") {
@@ -285,6 +292,7 @@ export class Capture {
       if (verdict === "restarted") this.tail.restartWithin(header);
       if (!this.tail.read(header, this.recorder, budgetBytes)) return "more";
     } catch (error) {
+      this.isWithinError = true;
       if (!(error instanceof BrokenWalError)) throw error;
       this.declareGap(error.message);
       return "missed";
