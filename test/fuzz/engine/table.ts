@@ -1,39 +1,25 @@
+import { formatTable } from "../../../bench/harness/result.ts";
 import type { Counts } from "./run.ts";
 
 /** What was tried, target by target. */
 export function tableOf(counts: readonly Counts[]): string {
-  const sums = [...Map.groupBy(counts, ({ target }) => target)].map(([target, parts]) => ({
-    target,
-    accepted: sum(parts.map(({ accepted }) => accepted)),
-    refused: sum(parts.map(({ refused }) => refused)),
-    wrong: sum(parts.map(({ wrong }) => wrong)),
-    ms: sum(parts.map(({ ms }) => ms)),
-  }));
-  const rows = sums.map(({ target, accepted, refused, wrong, ms }) => {
+  const rows = [...Map.groupBy(counts, ({ target }) => target)].map(([target, parts]) => {
+    const [accepted, refused, wrong, ms] = [
+      sum(parts.map((part) => part.accepted)),
+      sum(parts.map((part) => part.refused)),
+      sum(parts.map((part) => part.wrong)),
+      sum(parts.map((part) => part.ms)),
+    ];
     const inputs = accepted + refused + wrong;
-    return [target, inputs, Math.round((inputs / Math.max(ms, 1)) * 1000), accepted, refused, wrong].map(
-      String,
-    );
+    const perSecond = Math.round((inputs / Math.max(ms, 1)) * 1000);
+    return { target, inputs, "a second": perSecond, accepted, refused, wrong };
   });
-  const head = ["target", "inputs", "a second", "accepted", "refused", "wrong"];
-  const total = [
-    "total",
-    sum(rows.map(([, inputs]) => Number(inputs))),
-    "",
-    "",
-    "",
-    sum(sums.map(({ wrong }) => wrong)),
-  ];
-  const all = [head, ...rows, total.map(String)];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  const total = {
+    target: "total",
+    inputs: sum(rows.map(({ inputs }) => inputs)),
+    wrong: sum(rows.map(({ wrong }) => wrong)),
+  };
+  return formatTable([...rows, total]);
 }
 
 function sum(numbers: readonly number[]): number {
