@@ -33,7 +33,8 @@ export class NothingUnverifiedCheck {
     const names = namesIn(folder).filter((name) => name.endsWith(".json"));
     const before = this.seen.get(site) ?? new Set();
     this.seen.set(site, new Set(names));
-    if (site.isReadable) for (const name of names) if (!before.has(name)) this.verify(site, folder, name);
+    if (site.isReadable && !site.isStale)
+      for (const name of names) if (!before.has(name)) this.verify(site, folder, name);
   }
 
   private verify(site: Site, folder: string, name: string): void {
