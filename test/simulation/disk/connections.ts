@@ -161,11 +161,6 @@ export class Connections {
     if (this.recordFile(path, nowMs)) this.walOf(connection)?.sync();
   }
 
-  /** A sync of the WAL has failed: what was not synced will never be. */
-  failSync(connection: OpenConnection): void {
-    this.walOf(connection)?.failSync();
-  }
-
   /** What was written in a transaction that goes on, or was rolled back. */
   recordFile(path: string, nowMs: number, limitBytes?: number): boolean {
     const file = this.disk.findFile(path);

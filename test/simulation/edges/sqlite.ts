@@ -118,12 +118,14 @@ export class DatabaseSync implements Disposable {
     }
   }
 
-  /** Nothing is done then; SQLite rolls a transaction back whose commit fails. */
+  /**
+   * Nothing is done then; SQLite rolls a transaction back whose commit fails. What a failed sync of SQLite's own loses is not
+   * simulated: SQLite has no answer to it either, and the application's database would be the one that breaks.
+   */
   private refuse(process: SimulatedProcess, connection: OpenConnection, { isCheckpoint }: Doing): void {
     const { disk } = process.machine;
     const code = disk.faults.take("sqlite", connection.path) ?? (disk.freeBytes === 0 ? "ENOSPC" : undefined);
     if (code === undefined) return;
-    if (code === "EIO") disk.connections.failSync(connection);
     if (!isCheckpoint && this.real.isTransaction) this.real.exec("ROLLBACK");
     this.isDirty = false;
     throw sqliteError(code);
