@@ -68,7 +68,11 @@ export class Pin {
       // Any read begins the transaction. This one needs no readable schema.
       connection.row("PRAGMA schema_version");
     } catch (error) {
-      connection.exec("ROLLBACK");
+      try {
+        connection.exec("ROLLBACK");
+      } catch {
+        // Some errors, of the disk above all, have ended the transaction already: https://www.sqlite.org/lang_transaction.html
+      }
       throw error;
     }
   }
