@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { markOf } from "../shared/plan/wal-continuity.ts";
 import { passiveCheckpoint } from "../shared/sqlite/checkpoint.ts";
+import type { Connection } from "../shared/sqlite/driver.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
 import { attachDatabase } from "./attached-database.ts";
@@ -83,4 +84,30 @@ test("while it moves, there is never a moment without one", () => {
     pin.move(now());
   }
   expect(now().salts).toBe(salts);
+});
+
+test("an error that has ended the transaction by itself is told as it was, and the next pin can be taken", () => {
+  const failure = Object.assign(new Error("disk I/O error"), { errcode: 10 });
+  let isFailing = true;
+  let isWithin = false;
+  const connection: Connection = {
+    handle: undefined,
+    exec(sql) {
+      if (sql === "ROLLBACK" && !isWithin) throw new Error("cannot rollback - no transaction is active");
+      if (sql === "BEGIN" && isWithin) throw new Error("cannot start a transaction within a transaction");
+      isWithin = sql === "BEGIN";
+    },
+    row() {
+      if (!isFailing) return [1];
+      isFailing = false;
+      isWithin = false;
+      throw failure;
+    },
+    close() {},
+  };
+  const failing = new Pin({ ...driver, open: () => connection }, outside.file, database.index);
+
+  expect(() => failing.take()).toThrow(failure);
+  failing.take();
+  expect(isWithin).toBe(true);
 });
