@@ -394,7 +394,9 @@ export class Follower {
     const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
     this.troubles.failed(error, remedy, local.position?.applied.txid ?? -1);
     if (remedy === "bootstrap") await this.applying.rest().then(() => local.letGo());
-    if (error instanceof NoRoomError && this.applying.stopping === undefined) await local.dropUnapplied();
+    // What cannot be applied as it is here is asked for again.
+    const isUseless = error instanceof NoRoomError || error.code === "unknown_version";
+    if (isUseless && this.applying.stopping === undefined) await local.dropUnapplied();
     if (remedy === "stop") {
       this.waiting.end(stopped(error));
       events.failed(error);

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { gzipSync } from "node:zlib";
+import { crc32, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { hex32 } from "../shared/units.ts";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowThread } from "./follow-thread.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
@@ -173,6 +174,17 @@ const spoilers: Record<string, { readonly code: string; readonly spoil: Spoil }>
       return true;
     },
   },
+  "writes its log as a later version does": {
+    code: "unknown_version",
+    spoil: (_request, response, answer) => {
+      if (answer.body.length === 0) return false;
+      const body = Buffer.from(answer.body);
+      // Flags of a record, and the checksum of its header.
+      body.writeUInt32LE(0x8000_0000, 64);
+      body.writeUInt32LE(crc32(body.subarray(0, 92)), 92);
+      return send(response, answer, body, { "wal-checksum": `crc32:${hex32(crc32(body))}` });
+    },
+  },
   "belongs to an older epoch": {
     code: "stale_epoch",
     spoil: (_request, response, answer) => send(response, answer, answer.body, { "wal-epoch": "0" }),
@@ -188,7 +200,10 @@ describe("with something in between that", () => {
     await expect.poll(lastError, { timeout: 10_000 }).toBe(code);
     spoil = undefined;
     await replica!.waitFor(txid);
-    expect(replica!.status()).toMatchObject({ position: { databaseChecksum: primary.checksum } });
+    expect(replica!.status()).toMatchObject({
+      position: { databaseChecksum: primary.checksum },
+      resyncs: 0,
+    });
   });
 
   test("spoils the snapshot, a bootstrap never lets it through", async () => {

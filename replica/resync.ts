@@ -192,7 +192,7 @@ function lastState({ resyncLog: folder }: ReplicaFiles, head: SnapshotHead): Goa
     for (let batch = reader.next(0); batch !== undefined; batch = reader.next(0))
       goal = { state: batch.to, epoch: batch.epoch, commitTimeMs: batch.commitTimeMs };
   } catch (error) {
-    if (!["damaged", "diverged"].includes(asTailraceError(error).code)) throw error;
+    if (!["damaged", "diverged", "unknown_version"].includes(asTailraceError(error).code)) throw error;
   } finally {
     reader.close();
     copy.close();

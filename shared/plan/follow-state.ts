@@ -149,8 +149,6 @@ const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Rem
   log_diverged: "resync",
   diverged: "resync",
   damaged: "resync",
-  // Of the log: a later version has written it. Its pages can be compared all the same, and it may pass.
-  unknown_version: "resync",
   // It passes.
   unreachable: "retry",
   timeout: "retry",
@@ -163,6 +161,8 @@ const REMEDIES: Record<Exclude<ErrorCode, "foreign_write" | "not_tailrace">, Rem
   database_busy: "retry",
   storage_failed: "retry",
   internal: "retry",
+  // Of the log: a later version has written it. A resync, which reads the whole database, would meet it again.
+  unknown_version: "retry",
   // A fenced primary: its successor may come back under the same address.
   stale_epoch: "retry",
   // Only a human can help, and until then nothing is changed.
