@@ -122,7 +122,7 @@ function takeForWriting(descriptor: number, bytes: Uint8Array, position: number)
     return take("fs.write", descriptor);
   } catch (error) {
     if (error instanceof ProcessDied && wasAlive === true && bytes.length > PAGE_BYTES)
-      writePages(open!, bytes, position);
+      writePages(open, bytes, position);
     throw error;
   }
 }

@@ -149,6 +149,8 @@ export class World implements Scene {
   /** The application asks the primary whether all that it has committed is durable. */
   acknowledge(): void {
     if (this.primary.isStale) return;
+    // While the application was down, the node may have put back what a loss of power took.
+    this.application.note();
     const place = this.oracle.end;
     const answer = this.primary.node.use((handle) => (handle as Primary).durable());
     void answer?.then(
