@@ -1,9 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { NOT_CAUGHT } from "./caught.ts";
 import type { Cell } from "./caught.ts";
 
+/** Far more than a test has in the suite, where it is not one of several on a busy machine. */
+const TEST_LIMIT_MS = 90_000;
 const MAX_CELL = 90;
 
 export interface CheckOptions {
@@ -27,13 +31,24 @@ export async function simulate(
 }
 
 export async function runTests(files: readonly string[], options: CheckOptions): Promise<Cell> {
+  const report = join(options.folder, "mutants-report.json");
+  rmSync(report, { force: true });
   const { status, output } = await run(
-    ["npx", "vitest", "run", "--bail=1", "--reporter=json", ...files],
+    [
+      "npx",
+      "vitest",
+      "run",
+      "--bail=1",
+      `--testTimeout=${TEST_LIMIT_MS}`,
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      ...files,
+    ],
     options,
   );
   if (status === 0 || status === null) return NOT_CAUGHT;
-  const failed = failedTest(output);
-  return cell(failed === undefined ? `they do not run: ${output.trim()}` : `“${failed}”`);
+  const failed = existsSync(report) ? failedTest(readFileSync(report, "utf8")) : undefined;
+  return failed === undefined ? cell(`they do not run: ${output.trim()}`) : `“${cell(failed)}”`;
 }
 
 interface Report {
@@ -42,9 +57,7 @@ interface Report {
   }[];
 }
 
-function failedTest(output: string): string | undefined {
-  const report = /^\{"numTotalTestSuites".*$/m.exec(output)?.[0];
-  if (report === undefined) return undefined;
+function failedTest(report: string): string | undefined {
   return (JSON.parse(report) as Report).testResults
     .flatMap(({ assertionResults }) => assertionResults)
     .find(({ status }) => status === "failed")?.fullName;
@@ -52,7 +65,7 @@ function failedTest(output: string): string | undefined {
 
 function cell(what: string): Cell {
   const line = what.split("\n")[0]!;
-  return line.length > MAX_CELL ? `${line.slice(0, MAX_CELL)} …` : line;
+  return line.length > MAX_CELL ? `${line.slice(0, MAX_CELL)}…` : line;
 }
 
 /** In a process group of its own: where it takes too long, all that it has started ends with it. */

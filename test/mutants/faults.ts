@@ -64,7 +64,7 @@ export const FAULTS: readonly Fault[] = [
         failpoint("apply.intent-written");`,
     to: `        failpoint("apply.intent-written");
         this.present = { ...this.present, intent: batch.to, intended: markOf(intended), isStamped: false };`,
-    tests: ["replica/crash.test.ts"],
+    tests: ["replica/applier.test.ts"],
   },
   {
     name: "aborted-commit-left",
@@ -104,7 +104,7 @@ export const FAULTS: readonly Fault[] = [
     to: `this.open.forEach((page, index) => {
         if (!this.pages.has(page)) this.pages.set(page, this.wholeBytes + index * this.pageSizeBytes);
       });`,
-    tests: ["replica/follow.test.ts", "replica/variants.test.ts"],
+    tests: ["replica/follow.test.ts"],
   },
   {
     name: "shrinking-forgotten",
@@ -113,7 +113,7 @@ export const FAULTS: readonly Fault[] = [
     from: `      this.xor ^= this.xorOfEntries(pageCount + 1, this.touched);
       this.dropEntries(pageCount + 1);`,
     to: `      this.dropEntries(pageCount + 1);`,
-    tests: ["shared/pages/page-table.test.ts", "primary/capture.test.ts"],
+    tests: ["shared/pages/page-table.test.ts"],
   },
   {
     name: "record-unverified",
@@ -180,7 +180,7 @@ export const FAULTS: readonly Fault[] = [
     file: "replica/recovery.ts",
     from: `if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: false, isPowerLoss: true };`,
     to: `if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: true, isPowerLoss: false };`,
-    tests: ["replica/power-loss.test.ts", "test/power-loss.test.ts"],
+    tests: ["replica/power-loss.test.ts"],
   },
   {
     name: "commit-not-synced",
@@ -284,7 +284,7 @@ export const FAULTS: readonly Fault[] = [
     file: "shared/plan/wal-continuity.ts",
     from: `return mayRestart ? "restarted" : "missed";`,
     to: `return mayRestart || true ? "restarted" : "missed";`,
-    tests: ["shared/plan/wal-continuity.test.ts", "primary/capture.test.ts"],
+    tests: ["shared/plan/wal-continuity.test.ts"],
   },
   {
     name: "clean-close-believed",
@@ -294,7 +294,7 @@ export const FAULTS: readonly Fault[] = [
     data.file === stampOf(databaseFile)`,
     to: `    data.databaseChecksum === hex64(log.headChecksum) &&
     stampOf(databaseFile) !== ""`,
-    tests: ["primary/clean-close.test.ts", "primary/capture.test.ts"],
+    tests: ["primary/clean-close.test.ts"],
   },
   {
     name: "retention-off-by-one",
@@ -310,7 +310,7 @@ export const FAULTS: readonly Fault[] = [
     file: "shared/plan/retention.ts",
     from: `const earliest = [...snapshots.map(({ cursor }) => cursor), ...held.map(({ received }) => received)]`,
     to: `const earliest = [...snapshots.map(({ cursor }) => cursor), ...held.slice(held.length).map(({ received }) => received)]`,
-    tests: ["shared/plan/retention.test.ts", "primary/retention-story.test.ts"],
+    tests: ["shared/plan/retention.test.ts"],
   },
   {
     name: "tracking-unsaved",
@@ -326,7 +326,7 @@ export const FAULTS: readonly Fault[] = [
     file: "shared/tracking/replica-tracker.ts",
     from: `const stands = this.mayGiveUp(decision.lost, nowMs) && (!isCut || this.isSaved());`,
     to: `const stands = !isCut || this.isSaved();`,
-    tests: ["shared/tracking/replica-tracker.test.ts", "primary/retention-story.test.ts"],
+    tests: ["primary/retention-story.test.ts"],
   },
   {
     name: "snapshot-before-sync",
@@ -359,7 +359,7 @@ export const FAULTS: readonly Fault[] = [
     file: "replica/left-mark.ts",
     from: `return found.change === left.change && (found.mxFrame === 0 || isSameWal(found, left));`,
     to: `return found.change >= left.change || isSameWal(found, left);`,
-    tests: ["replica/follow.test.ts"],
+    tests: ["replica/left-mark.test.ts"],
   },
   {
     name: "told-before-applied",
