@@ -1,6 +1,8 @@
 import { statfsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { DiskRoom, NoRoomError } from "./disk-room.ts";
+import { temporaryFolder } from "../../test/harness/folder.ts";
+import { DiskRoom, NoRoomError, replicaRoom } from "./disk-room.ts";
 
 vi.mock(import("node:fs"), { spy: true });
 
@@ -38,4 +40,22 @@ test("what was taken is not there any more, what others write is seen soon, and 
   free(5);
   nowMs = 5000;
   expect(() => room.take(6, "it")).toThrow(NoRoomError);
+});
+
+test("a file system that tells no size, as a tmpfs without a limit, is not full", () => {
+  vi.mocked(statfsSync).mockReturnValue({ bavail: 0, blocks: 0, bsize: 4096 } as ReturnType<
+    typeof statfsSync
+  >);
+  const room = new DiskRoom({ folder: "/", keepFreeBytes: 100, nowMs: () => 0 });
+  expect(() => room.take(2 ** 50, "it")).not.toThrow();
+});
+
+test("what a replica's own files take of a disk is not there for its database any more", () => {
+  free(500);
+  const folder = temporaryFolder();
+  const room = replicaRoom(folder, join(folder, "edge.db"), { keepFreeBytes: 0, nowMs: () => 0 });
+  room.data.take(300, "the log");
+  room.database.take(200, "the database");
+  free(0);
+  expect(() => room.data.take(1, "the log")).toThrow(NoRoomError);
 });

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import path from "node:path";
 import { TailraceError } from "../errors.ts";
 import { size } from "../human.ts";
@@ -67,7 +68,7 @@ export class DiskRoom {
   }
 }
 
-/** For what a replica writes: its own files and the database may be on different disks. */
+/** For what a replica writes: its own files and the database may be on different disks, or share the room of one. */
 export interface ReplicaRoom {
   readonly data: DiskRoom;
   readonly database: DiskRoom;
@@ -79,8 +80,12 @@ export function replicaRoom(
   file: string,
   options: Omit<DiskRoomOptions, "folder">,
 ): ReplicaRoom {
-  return {
-    data: new DiskRoom({ ...options, folder: dataDir }),
-    database: new DiskRoom({ ...options, folder: path.dirname(path.resolve(file)) }),
-  };
+  const folder = path.dirname(path.resolve(file));
+  const data = new DiskRoom({ ...options, folder: dataDir });
+  return { data, database: isOneDisk(dataDir, folder) ? data : new DiskRoom({ ...options, folder }) };
+}
+
+function isOneDisk(...folders: readonly [string, string]): boolean {
+  const [one, other] = folders.map((folder) => statSync(folder, { throwIfNoEntry: false })?.dev);
+  return one === other;
 }
