@@ -80,6 +80,7 @@ export class Landing {
     const { txid } = local.position!.applied;
     tell(followerNotices.resyncDone({ pages, fetchedBytes, fromTxid, txid }));
   }
+
   /** A node that says again and again that its log does not lead on is not to keep the disk busy. */
   private async calm(signal: AbortSignal): Promise<void> {
     // Tries of one resync have pauses between them already.

@@ -7,7 +7,6 @@ import type {
   StatusDocument,
   UpkeepTrouble,
 } from "../status.ts";
-
 import { AT_ONCE_FACTOR, HELD_UP_FACTOR } from "./primary-checkpoint-policy.ts";
 
 /*

@@ -27,6 +27,7 @@ export class SpareMemory {
     this.spares.push(Buffer.from(buffer));
     if (this.spares.length > MAX_SPARES) this.spares.shift();
   }
+
   /** Nobody wants any for now. */
   clear(): void {
     this.spares.length = 0;
