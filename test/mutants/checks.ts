@@ -30,6 +30,7 @@ export async function simulate(
   return cell(seed === undefined ? `it does not run: ${output.trim()}` : `seed ${seed}: ${what}`);
 }
 
+/** A test that fails once only has met a busy machine, not a fault. */
 export async function runTests(files: readonly string[], options: CheckOptions): Promise<Cell> {
   const report = join(options.folder, "mutants-report.json");
   rmSync(report, { force: true });

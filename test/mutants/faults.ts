@@ -276,7 +276,7 @@ export const FAULTS: readonly Fault[] = [
     this.held = undefined;
     this.begin(next);
     const { header, backfill } = this.index.read();`,
-    tests: ["primary/pin.test.ts", "primary/checkpoint-cycle.test.ts"],
+    tests: ["primary/pin.test.ts"],
   },
   {
     name: "restart-always-believed",
