@@ -40,6 +40,7 @@ export async function runTests(files: readonly string[], options: CheckOptions):
       "vitest",
       "run",
       "--bail=1",
+      "--retry=1",
       `--testTimeout=${TEST_LIMIT_MS}`,
       "--reporter=json",
       `--outputFile.json=${report}`,
