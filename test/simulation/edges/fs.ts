@@ -153,7 +153,9 @@ export function fsyncSync(descriptor: number): void {
   else sync(placeOf(open), open);
 }
 
-export const fdatasyncSync: typeof fsyncSync = fsyncSync;
+export function fdatasyncSync(descriptor: number): void {
+  fsyncSync(descriptor);
+}
 
 /** What was written before the call is durable when it ends, as late as that may be. */
 export function fdatasync(descriptor: number, callback: (error: Error | null) => void): void {
@@ -222,7 +224,10 @@ export function statSync(path: PathLike, options?: StatOptions): real.Stats | re
   return dress(stats, place.disk, place.disk.findFile(name));
 }
 
-export const lstatSync: typeof statSync = statSync;
+/** No simulated disk has symbolic links. */
+export function lstatSync(path: PathLike, options?: StatOptions): ReturnType<typeof statSync> {
+  return statSync(path, options);
+}
 
 export function fstatSync(descriptor: number, options?: StatOptions): real.Stats | real.BigIntStats {
   const open = take("fs.stat", descriptor);
