@@ -235,6 +235,17 @@ describe("the file", () => {
     expect(readFileSync(desk.file, "utf8")).toBe(quiet);
   });
 
+  test("is written at once when a replica that was known comes to a new log: a restart would not hold that for it", () => {
+    const desk = new Desk();
+    desk.follows("edge-1", 4);
+    desk.nowMs += 1000;
+    const logId = "b".repeat(32);
+    const { start } = desk.extent.catalogue;
+    desk.tracker.follow({ logId, headTxid: 700, headCommitTimeMs: desk.nowMs, start });
+    desk.sees("edge-1", { segment: 5, offset: 0 });
+    expect(readFileSync(desk.file, "utf8")).toContain(logId);
+  });
+
   test("tells the next start for whom the log is held, from the same place", () => {
     const desk = new Desk();
     desk.follows("edge-1", 4);

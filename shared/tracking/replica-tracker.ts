@@ -296,8 +296,10 @@ export class ReplicaTracker {
     }
     const wasFollowing = known.isFollowing;
     const awayMs = sighting.lastSeenMs - known.lastSeenMs;
+    // Where it stood in another log holds nothing here: until that is written, a restart does not know it.
+    const isNewHere = sighting.logId !== known.logId;
     const hasChanged = known.see(sighting, nowMs);
-    if (wasFollowing) this.saved.mark(hasChanged ? "change" : "sight");
+    if (wasFollowing) this.saved.mark(isNewHere ? "new" : hasChanged ? "change" : "sight");
     else if (known.isFollowing) this.welcome(known);
     if (known.isInactive && (sighting.isAsking || awayMs > 0)) {
       known.isInactive = false;
