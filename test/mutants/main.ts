@@ -36,10 +36,19 @@ const { values } = parseArgs({
 });
 
 if (values.help) process.stdout.write(USAGE);
-else process.exitCode = await main();
+else {
+  const stopping = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const)
+    process.once(name, () => stopping.abort(`ended by ${name}`));
+  process.exitCode = await main(stopping.signal).catch((error: unknown) => {
+    if (!stopping.signal.aborted) throw error;
+    process.stderr.write(`${String(error)}\n`);
+    return 1;
+  });
+}
 
 /** @returns the exit code */
-async function main(): Promise<number> {
+async function main(signal: AbortSignal): Promise<number> {
   const unknown = values.only.filter((name) => FAULTS.every((fault) => fault.name !== name));
   if (unknown.length > 0) {
     process.stderr.write(
@@ -47,14 +56,9 @@ async function main(): Promise<number> {
     );
     return 2;
   }
-  const stopping = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const)
-    process.once(name, () => stopping.abort(new Error(`ended by ${name}`)));
-
   const chosen = FAULTS.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
   using tree = new PlantedTree();
   const { folder } = tree;
-  const { signal } = stopping;
   const tests = async (files: readonly string[], limitMs: number): Promise<Cell> =>
     values.by.includes("tests") ? await runTests(files, { folder, signal, limitMs }) : NOT_ASKED;
   const simulation = async (limitMs: number): Promise<Cell> =>
