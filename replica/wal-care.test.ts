@@ -22,7 +22,7 @@ test("a checkpoint that was asked for while another one ran does not begin once 
   };
   const eventLoop = new EventLoopDelay("engine", () => 0);
   const care = new WalCare({
-    database: { appender: { header: { mxFrame: 7, salts: 1n } }, checkpointer },
+    database: { appender: { header: { salts: 1n }, frameCount: 7 }, checkpointer },
     applier: { position: { applied: {} } },
     table: {},
     copy: {},
@@ -46,10 +46,13 @@ test("a WAL that was emptied has no frames, also before the next commit: nothing
   writeFileSync(file, "");
   let nowMs = 0;
   let isEmpty = false;
-  // As SQLite and the appender answer: the header is that of the last commit until the next one begins.
+  // As SQLite and the appender answer.
   const frames = WAL_TARGET_BYTES / 4096;
   const appender = {
-    header: { mxFrame: frames, salts: 1n },
+    header: { salts: 1n },
+    get frameCount() {
+      return isEmpty ? 0 : frames;
+    },
     pageSizeBytes: 4096,
     restartWal: () => (isEmpty = true),
   };
@@ -91,7 +94,7 @@ test("a commit that comes while the WAL is being restarted, begun when nothing c
   const eventLoop = new EventLoopDelay("engine", () => 0);
   const metrics = new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 });
   const care = new WalCare({
-    database: { appender: { header: { mxFrame: frames, salts: 1n }, pageSizeBytes: 4096 }, checkpointer },
+    database: { appender: { header: { salts: 1n }, frameCount: frames, pageSizeBytes: 4096 }, checkpointer },
     applier: { position: { applied: {} } },
     table: {},
     copy: {},
@@ -132,7 +135,11 @@ test("the floor rises to what is in the file whole, and an emptied WAL is writte
   const checkpointer = { passive: () => Promise.resolve({ checkpointedFrames: copiedFrames, busy: false }) };
   const eventLoop = new EventLoopDelay("engine", () => 0);
   const care = new WalCare({
-    database: { appender: { header, pageSizeBytes: 4096, restartWal: () => true }, checkpointer, file },
+    database: {
+      appender: { header, frameCount: frames, pageSizeBytes: 4096, restartWal: () => true },
+      checkpointer,
+      file,
+    },
     applier: { position: { applied }, isExact: false, note: (change: object) => noted.push(change) },
     table: {},
     copy: { sync: () => {}, syncAhead: () => Promise.resolve() },

@@ -4,7 +4,6 @@ import type { LogCopy } from "../shared/log/log-copy.ts";
 import type { PageTable } from "../shared/pages/page-table.ts";
 import { failpoint } from "../shared/failpoint.ts";
 import { compareCursors } from "../shared/format/cursor.ts";
-import type { WalIndexHeader } from "../shared/format/wal-index.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import { decideCheckpoint } from "../shared/plan/replica-checkpoint-policy.ts";
@@ -34,8 +33,6 @@ export class WalCare {
   private running: Promise<void> | undefined;
   private finishing: Promise<void> | undefined;
   private isOver = false;
-  /** The header of the WAL that was emptied last. The appender goes by it until the next commit. */
-  private emptied: WalIndexHeader | undefined;
   private copiedFrames = 0;
   private lastTryMs = -Infinity;
   private lastVainFinishMs = -Infinity;
@@ -72,8 +69,7 @@ export class WalCare {
   }
 
   private get frames(): number {
-    const { header } = this.database.appender;
-    return header === this.emptied ? 0 : header.mxFrame;
+    return this.database.appender.frameCount;
   }
 
   /** The log copy is needed from here on: to bring page table and database up again, whatever happens. */
@@ -208,7 +204,6 @@ export class WalCare {
     const { applied } = this.applier.position;
     if (!appender.restartWal()) return false;
     this.restarts += 1;
-    this.emptied = appender.header;
     this.copiedFrames = 0;
     // The file alone is the applied state now.
     const stamp = stampOf(file);

@@ -307,7 +307,9 @@ describe.each([nodeSqlite, betterSqlite3])("with $name", (driver) => {
     source.exec(STEP_SPREAD);
     apply(appender);
     const before = appender.header;
+    expect(appender.frameCount).toBe(before.mxFrame);
     expect(appender.restartWal()).toBe(true);
+    expect(appender.frameCount).toBe(0);
     source.exec(STEP_SPREAD);
     const [first, second] = source.commits() as [PageCommit, PageCommit | undefined];
     expect(second).toBe(undefined);
@@ -319,6 +321,7 @@ describe.each([nodeSqlite, betterSqlite3])("with $name", (driver) => {
       mxFrame: first.pages.length,
       salts: found.salts,
     });
+    expect(appender.frameCount).toBe(first.pages.length);
     expect(shell("SELECT min(n), max(n) FROM spread")).toBe("2|2");
     expectSameFile(appender);
   });

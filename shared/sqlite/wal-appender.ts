@@ -56,6 +56,8 @@ export class WalAppender {
   private readonly entries: WalIndexWriter;
   /** The wal-index header, as last found or left by this object. */
   private known: WalIndexHeader;
+  /** The same when the WAL was restarted last: what is known is still of the commit before. */
+  private restarted: WalIndexHeader | undefined;
   private isOpen = false;
   private isClosed = false;
 
@@ -79,6 +81,11 @@ export class WalAppender {
     }
     this.frames = new FrameWriter(this.wal, this.pageSizeBytes);
     this.entries = new WalIndexWriter(this.index);
+  }
+
+  /** Frames in the WAL, as last found or left: none from a restart to the next commit. */
+  get frameCount(): number {
+    return this.known === this.restarted ? 0 : this.known.mxFrame;
   }
 
   /** The wal-index header as it was last found or left. */
@@ -176,7 +183,9 @@ export class WalAppender {
    */
   restartWal(): boolean {
     assert(!this.isOpen && !this.isClosed, "restart outside a transaction");
-    return restartWal(this.connection);
+    if (!restartWal(this.connection)) return false;
+    this.restarted = this.known;
+    return true;
   }
 
   /** Makes durable what was committed so far. @throws storage_failed */
