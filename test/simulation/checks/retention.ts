@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { namesIn } from "../world/read-file.ts";
+import { fileBytes, namesIn } from "../world/read-file.ts";
 import type { Change, Site } from "../world/site.ts";
 import type { Check, Scene } from "./check.ts";
 import { Violation } from "./violation.ts";
@@ -60,7 +60,16 @@ export class RetentionCheck implements Check {
     if (name === "replica_lost") this.lost(site, id);
   }
 
+  /** A node knows again what it has written down. */
+  opened(site: Site): void {
+    const known = writtenReplicas(site).filter(
+      ({ logId, lostAtMs }) => logId === site.log.logId && lostAtMs === null,
+    );
+    this.tracked.set(site, new Set(known.map(({ id }) => id)));
+  }
+
   died(site: Site): void {
+    this.tracked.delete(site);
     this.owed = this.owed.filter(({ node }) => node !== site);
   }
 
@@ -89,7 +98,9 @@ export class RetentionCheck implements Check {
   private lost(site: Site, id: string): void {
     const { settings, counts } = this.scene;
     counts.add("replicas lost");
-    const { maxLogBytes } = site.role === "primary" ? settings.primary : settings.feed;
+    // A replica's log copy also goes when it resyncs, and with it the place of those that it feeds.
+    if (site.role !== "primary") return;
+    const { maxLogBytes } = settings.primary;
     const largest = this.largest.get(site) ?? 0;
     if (maxLogBytes === 0 || largest <= maxLogBytes)
       throw new Violation(
@@ -113,5 +124,21 @@ function newestSnapshot(site: Site): Snapshot | undefined {
       : (JSON.parse(readFileSync(join(folder, newest), "utf8")) as Snapshot);
   } catch {
     return undefined;
+  }
+}
+
+interface WrittenReplica {
+  readonly id: string;
+  readonly logId: string;
+  readonly lostAtMs: number | null;
+}
+
+/** Nothing where a bit has flipped. */
+function writtenReplicas(site: Site): readonly WrittenReplica[] {
+  try {
+    const text = fileBytes(join(site.dataDir, "replicas.json"))?.toString() ?? "{}";
+    return (JSON.parse(text) as { replicas?: readonly WrittenReplica[] }).replicas ?? [];
+  } catch {
+    return [];
   }
 }
