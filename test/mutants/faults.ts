@@ -23,7 +23,7 @@ export const FAULTS: readonly Fault[] = [
     to: `    this.index.writeHeader(intended);
     failpoint("append.index-written");
     this.entries.flush();`,
-    tests: ["shared/sqlite/wal-appender-crash.test.ts", "shared/sqlite/wal-appender.test.ts"],
+    tests: ["shared/sqlite/wal-appender-order.test.ts"],
   },
   {
     name: "header-copies-apart",
@@ -32,7 +32,7 @@ export const FAULTS: readonly Fault[] = [
     from: `writeFully(this.descriptor, Buffer.concat([copy, copy]), 0);`,
     to: `writeFully(this.descriptor, copy, 0);
     writeFully(this.descriptor, copy, copy.length);`,
-    tests: ["shared/sqlite/wal-index-file.test.ts", "shared/sqlite/wal-appender-crash.test.ts"],
+    tests: ["shared/sqlite/wal-appender-order.test.ts"],
   },
   {
     name: "frames-after-index",
@@ -54,7 +54,7 @@ export const FAULTS: readonly Fault[] = [
     failpoint("append.published");
     this.frames.flush();
     if (isDurable) this.frames.sync();`,
-    tests: ["shared/sqlite/wal-appender-crash.test.ts"],
+    tests: ["shared/sqlite/wal-appender-order.test.ts"],
   },
   {
     name: "intent-too-late",
@@ -76,7 +76,7 @@ export const FAULTS: readonly Fault[] = [
     to: `    if (this.writtenFrame >= this.committedFrame) return;
     this.writtenFrame = this.committedFrame;
     writeFully(`,
-    tests: ["shared/sqlite/wal-appender.test.ts", "shared/sqlite/wal-appender-crash.test.ts"],
+    tests: ["shared/sqlite/wal-appender.test.ts"],
   },
   {
     name: "continuity-unchecked",
@@ -155,7 +155,7 @@ export const FAULTS: readonly Fault[] = [
     file: "replica/wanted-pages.ts",
     from: `if (page === lock || table.get(page) === hash) continue;`,
     to: `if (page === lock || page === this.head.state.pageCount || table.get(page) === hash) continue;`,
-    tests: ["replica/resync.test.ts"],
+    tests: ["replica/resync-landing.test.ts"],
   },
   {
     name: "resync-past-foreign-commits",
