@@ -93,6 +93,7 @@ export class Follower {
   private request: AbortController | undefined;
   private tending: NodeJS.Timeout | undefined;
   private isReady = false;
+  private isSyncing = false;
   private hasMet = false;
   private head: PeerHead | undefined;
   private lastContactMs: number | null = null;
@@ -280,7 +281,7 @@ export class Follower {
     this.throwInterruption();
     local.receive(chunk);
     this.applying.wake();
-    local.syncReceived();
+    await this.syncReceived();
     this.throwInterruption();
     const { applied } = local.position!;
     events.settled(local.position!);
@@ -315,7 +316,7 @@ export class Follower {
     this.isReady = true;
     this.applied(local.position!);
     // What is here can be served on, whether or not the primary can be reached.
-    local.syncReceived();
+    await this.syncReceived();
     events.settled(local.position!);
     events.ready();
   }
@@ -337,9 +338,19 @@ export class Follower {
     events.settled(local.position!);
   }
 
+  private async syncReceived(): Promise<void> {
+    this.isSyncing = true;
+    try {
+      await this.options.local.syncReceived();
+    } finally {
+      this.isSyncing = false;
+    }
+  }
+
   /** What is fed to others goes no further than this: they need not wait for the next answer of the primary. */
   private settle(): void {
-    this.options.events.settled(this.options.local.position!);
+    // Applied before it is on the disk: it is told of when it is.
+    if (!this.isSyncing) this.options.events.settled(this.options.local.position!);
   }
 
   /** Something beside the receiver has failed: it shows at the receiver's next step, which is now. */

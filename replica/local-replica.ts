@@ -33,6 +33,9 @@ import type { SnapshotClient } from "./snapshot-client.ts";
 import { WalCare } from "./wal-care.ts";
 import type { WalStatus } from "./wal-care.ts";
 
+/** Up to here a sync is as quick as the way to another thread and back. */
+const SYNC_AT_ONCE_BYTES: number = 256 << 10;
+
 export interface LocalReplicaOptions {
   readonly file: string;
   readonly dataDir: string;
@@ -77,6 +80,8 @@ export class LocalReplica {
   /** Gathered, and to be tried again: another writer had the lock. */
   private pending: Batch | undefined;
   private wasRunning = false;
+  /** The primary had more to send than what has come. */
+  private isBehind = false;
 
   private constructor(options: LocalReplicaOptions, files: ReplicaFiles, positionFile: PositionFile) {
     this.options = options;
@@ -289,15 +294,23 @@ export class LocalReplica {
   receive(chunk: Chunk): void {
     this.options.room.data.take(chunk.bytes.length, "the primary's log");
     this.copy!.append(chunk.from, chunk.bytes, chunk.next);
+    this.isBehind = !chunk.isEof;
     failpoint("receive.chunk-written");
   }
 
-  /** Makes what was received durable, as far as it has to be before it is vouched for by asking for more. */
-  syncReceived(): void {
+  /**
+   * Makes what was received durable, as far as it has to be before it is vouched for by asking for more. What the disk
+   * takes long for is done on another thread, so that what came before can be applied meanwhile.
+   *
+   * @throws storage_failed
+   */
+  async syncReceived(): Promise<void> {
     const { isDurable, nowMs, metrics } = this.options;
-    if (!isDurable) return;
+    const { copy } = this;
+    if (!isDurable || copy === undefined) return;
     const startMs = nowMs();
-    this.copy!.sync();
+    if (copy.unsyncedBytes > SYNC_AT_ONCE_BYTES) await copy.syncAhead();
+    copy.sync();
     metrics.fsyncSeconds.observe((nowMs() - startMs) / 1000);
   }
 
@@ -340,7 +353,7 @@ export class LocalReplica {
       metrics.applied(batch.to.txid - batch.from.txid, (nowMs() - startMs) / 1000);
       standing.care.committed();
       this.options.onApplied(standing.applier.position);
-      await standing.care.tend();
+      await standing.care.tend(this.isBehind);
       return true;
     } catch (error) {
       if (asTailraceError(error).code !== "database_busy" || !standing.applier.isExact) await this.fall();
@@ -359,7 +372,7 @@ export class LocalReplica {
   async tend(): Promise<"here" | "gone"> {
     const place = this.database?.standing() ?? "here";
     if (place === "replaced") throw unrelatedDatabase(this.options.file);
-    if (place === "here") await this.standing?.care.tend();
+    if (place === "here") await this.standing?.care.tend(this.isBehind);
     return place;
   }
 

@@ -91,10 +91,11 @@ export class WalCare {
   /**
    * Does what is due. Between commits only.
    *
+   * @param isBehind whether the primary had more to send than what has come
    * @returns a promise when commits have to wait for it
    * @throws storage_failed
    */
-  tend(): Promise<void> | undefined {
+  tend(isBehind = false): Promise<void> | undefined {
     const { appender } = this.database;
     const now = this.nowMs();
     const action = decideCheckpoint({
@@ -105,6 +106,7 @@ export class WalCare {
       sinceLastTryMs: now - this.lastTryMs,
       sinceVainFinishMs: now - this.lastVainFinishMs,
       idleMs: now - this.lastCommitMs,
+      isBehind,
     });
     if (action === "none") return undefined;
     if (action === "wait") return this.settle();

@@ -2,6 +2,8 @@ import {
   appendFileSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
+  readlinkSync,
   rmSync,
   statSync,
   truncateSync,
@@ -18,6 +20,15 @@ import { FragmentReader } from "./fragment-reader.ts";
 import { LogCopy } from "./log-copy.ts";
 import { LogWriter } from "./log-writer.ts";
 import { listSegments, segmentPath } from "./segment-files.ts";
+
+/** Of a descriptor; the one that the list of them was read by is gone. */
+function readlink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
 
 let root: string;
 let source: string;
@@ -258,6 +269,26 @@ describe("after a crash", () => {
     truncateSync(segmentPath(folder, 2), border.offset);
     expect(copy.lastWholeFragment({ segment: 1, offset: 0 })).toEqual(border);
     copy.close();
+  });
+
+  test("a segment is not closed while another thread syncs it", async () => {
+    const copy = LogCopy.open({ folder });
+    const openFiles = (): string[] =>
+      readdirSync("/proc/self/fd")
+        .map((name) => readlink(`/proc/self/fd/${name}`))
+        .filter((path) => path.startsWith(folder));
+    copy.append({ segment: 1, offset: 0 }, Buffer.alloc(100), { segment: 2, offset: 0 });
+    expect(copy.unsyncedBytes).toBe(100);
+    const ahead = copy.syncAhead();
+    copy.sync();
+    expect(copy.unsyncedBytes).toBe(0);
+    expect(openFiles()).toEqual([segmentPath(folder, 1), segmentPath(folder, 2)]);
+    await ahead;
+    expect(openFiles()).toEqual([segmentPath(folder, 2)]);
+    const last = copy.syncAhead();
+    copy.close();
+    await last;
+    expect(openFiles()).toEqual([]);
   });
 
   test("zeros and rubbish after the last chunk are cut", () => {

@@ -41,6 +41,10 @@ export class LogCopy {
   private descriptor: number;
   /** Descriptors of segments left behind since the last sync. */
   private unsynced: number[] = [];
+  private appendedBytes = 0;
+  /** Syncs that are under way on other threads; until they are over, what was done with is not closed. */
+  private syncsAhead = 0;
+  private doneWith: number[] = [];
 
   /**
    * Opens the copy, or begins one at `start` where there is none.
@@ -96,6 +100,11 @@ export class LogCopy {
     return this.endCursor;
   }
 
+  /** Bytes appended since the last sync. */
+  get unsyncedBytes(): number {
+    return this.appendedBytes;
+  }
+
   /**
    * Appends a chunk.
    *
@@ -119,6 +128,7 @@ export class LogCopy {
       }
     });
     this.endCursor = next;
+    this.appendedBytes += bytes.length;
   }
 
   /** Puts all that was appended on disk: only then may the primary be asked for what follows. @throws storage_failed */
@@ -127,16 +137,21 @@ export class LogCopy {
       for (const descriptor of [...this.unsynced, this.descriptor]) fdatasyncSync(descriptor);
       if (this.unsynced.length > 0) syncFolder(this.folder);
     });
+    this.appendedBytes = 0;
     this.closeUnsynced();
   }
 
   /**
-   * Puts what was appended so far on disk, on another thread: a {@link sync} after it has little left to do. Not to be
-   * followed by {@link close} before it is over. @throws storage_failed
+   * Puts what was appended so far on disk, on another thread: a {@link sync} after it has little left to do.
+   *
+   * @throws storage_failed
    */
   async syncAhead(): Promise<void> {
     const descriptors = [...this.unsynced, this.descriptor];
+    this.syncsAhead += 1;
     const results = await Promise.allSettled(descriptors.map((descriptor) => datasync(descriptor)));
+    this.syncsAhead -= 1;
+    this.closeDoneWith();
     this.onFile("sync", () => {
       for (const result of results) if (result.status === "rejected") throw result.reason;
     });
@@ -217,8 +232,8 @@ export class LogCopy {
   }
 
   close(): void {
+    this.doneWith.push(this.descriptor);
     this.closeUnsynced();
-    closeSync(this.descriptor);
   }
 
   private beginNext(segment: number): void {
@@ -229,14 +244,21 @@ export class LogCopy {
 
   private openNewest(segment: number): void {
     const descriptor = openSync(segmentPath(this.folder, segment), "r+");
+    this.doneWith.push(this.descriptor);
     this.closeUnsynced();
-    closeSync(this.descriptor);
     this.descriptor = descriptor;
   }
 
   private closeUnsynced(): void {
-    for (const descriptor of this.unsynced) closeSync(descriptor);
+    this.doneWith.push(...this.unsynced);
     this.unsynced = [];
+    this.closeDoneWith();
+  }
+
+  private closeDoneWith(): void {
+    if (this.syncsAhead > 0) return;
+    for (const descriptor of this.doneWith) closeSync(descriptor);
+    this.doneWith = [];
   }
 
   private onFile(action: string, work: () => void): void {

@@ -11,6 +11,7 @@ const wal = (state: Partial<WalState>): WalState => ({
   sinceLastTryMs: Infinity,
   sinceVainFinishMs: Infinity,
   idleMs: 0,
+  isBehind: false,
   ...state,
 });
 const MIB = 256;
@@ -37,6 +38,20 @@ test("a backlog that is applied faster than it is copied back is held up for all
   const full = { frames: 512 * MIB, backfilledFrames: 32 * MIB };
   expect(decideCheckpoint(wal({ ...full, isCheckpointRunning: true }))).toBe("wait");
   expect(decideCheckpoint(wal(full))).toBe("finish");
+});
+
+test("while a replica is behind, the disk is left to what it lacks: copied back is only from 256 MiB on, or when nothing comes", () => {
+  const behind = { isBehind: true };
+  expect(decideCheckpoint(wal({ ...behind, frames: 255 * MIB }))).toBe("none");
+  expect(decideCheckpoint(wal({ ...behind, frames: 256 * MIB }))).toBe("copy");
+  expect(decideCheckpoint(wal({ ...behind, frames: 300 * MIB, backfilledFrames: 256 * MIB }))).toBe("none");
+  expect(decideCheckpoint(wal({ ...behind, frames: 300 * MIB, backfilledFrames: 299 * MIB }))).toBe("finish");
+  expect(decideCheckpoint(wal({ ...behind, frames: 300 * MIB, backfilledFrames: 300 * MIB }))).toBe(
+    "restart",
+  );
+  expect(decideCheckpoint(wal({ ...behind, frames: 512 * MIB, backfilledFrames: 256 * MIB }))).toBe("finish");
+  // The primary is gone, with what it had to send.
+  expect(decideCheckpoint(wal({ ...behind, frames: MIB, idleMs: 2000 }))).toBe("copy");
 });
 
 test("a reader that holds the checkpoint back costs a try every 100 ms, and never commits that wait all the time", () => {

@@ -16,6 +16,8 @@ export interface WalState {
   readonly sinceVainFinishMs: number;
   /** Since the last commit. */
   readonly idleMs: number;
+  /** The primary had more to send than what has come of it. */
+  readonly isBehind: boolean;
 }
 
 /**
@@ -36,6 +38,8 @@ export const WAL_LIMIT_BYTES: number = 4 * WAL_TARGET_BYTES;
 export const FINISH_BYTES: number = 2 << 20;
 /** But from this size on for whatever is missing: a backlog is applied faster than it is copied back. Disk for speed. */
 export const WAL_HARD_LIMIT_BYTES: number = 16 * WAL_LIMIT_BYTES;
+/** So much is copied back at once while a replica is behind: the disk is needed for what makes it up to date. */
+export const WAL_BEHIND_BYTES: number = WAL_HARD_LIMIT_BYTES / 2;
 /** With nothing to apply for this long, even a small WAL is copied back, so that a power loss costs little. */
 export const IDLE_MS = 2000;
 /** After a try that readers held back, and after having held up commits in vain. */
@@ -48,6 +52,8 @@ export function decideCheckpoint(wal: WalState): CheckpointAction {
   if (wal.frames === 0 || wal.sinceLastTryMs < RETRY_MS) return "none";
   const missingBytes = (wal.frames - wal.backfilledFrames) * wal.pageSizeBytes;
   if (missingBytes <= 0) return bytes >= WAL_TARGET_BYTES ? "restart" : "none";
+  const isForLater = wal.isBehind && wal.idleMs < IDLE_MS && bytes < WAL_HARD_LIMIT_BYTES;
+  if (isForLater && missingBytes > FINISH_BYTES) return missingBytes < WAL_BEHIND_BYTES ? "none" : "copy";
   const isFinishDue =
     bytes >= WAL_HARD_LIMIT_BYTES || (bytes >= WAL_LIMIT_BYTES && missingBytes <= FINISH_BYTES);
   if (isFinishDue && wal.sinceVainFinishMs >= FINISH_RETRY_MS) return "finish";
