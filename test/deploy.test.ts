@@ -120,6 +120,12 @@ describe("the systemd units", () => {
     const given = { flags: { config }, environment: variables };
     const { settings } = readConfiguration<NodeSettings>(schema, given);
     expect(settings).toMatchObject({ logFormat: "json", host: "127.0.0.1", durability: "commit" });
+    // They say what may be changed, and change nothing but the name of the replica.
+    const defaults = schema.parse({});
+    expect({ ...settings, id: undefined, logFormat: defaults.logFormat }).toEqual({
+      ...defaults,
+      id: undefined,
+    });
 
     const [, command = ""] = /^ExecStart=(.*)$/m.exec(unit(role)) ?? [];
     expect(command).toMatch(new RegExp(`^/\\S+/tailrace ${role} `));
