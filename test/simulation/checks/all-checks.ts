@@ -82,6 +82,10 @@ export class AllChecks implements Check {
     for (const check of this.checks) check.died?.(site, how);
   }
 
+  forgot(site: Site): void {
+    for (const check of this.checks) check.forgot?.(site);
+  }
+
   stepped(): void {
     for (const check of this.checks) check.stepped?.();
   }

@@ -44,6 +44,8 @@ export interface Check {
   opened?(site: Site): void;
   /** A process or a machine went down. */
   died?(site: Site, how: "kill" | "power loss"): void;
+  /** What a replica has written down of itself is gone, as a whole or in part: deleted, or spoilt by a bit. */
+  forgot?(site: Site): void;
   /** After each step, whatever has changed. */
   stepped?(): void;
   /** The faults are over, everything is at rest. */

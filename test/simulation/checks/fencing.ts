@@ -8,6 +8,10 @@ const NAME = "9 Fencing";
 export class FencingCheck implements Check {
   private readonly seen = new Map<Site, { readonly logId: string; readonly epoch: number }>();
 
+  forgot(site: Site): void {
+    this.seen.delete(site);
+  }
+
   changed(site: Site, { isPosition, isLog }: Change): void {
     const { position } = site;
     if (site.role !== "replica" || !site.isReadable || position === undefined) return;

@@ -44,6 +44,10 @@ export class MonotonyCheck implements Check {
       if (this.owed[index]!.site === site) this.owed.splice(index, 1);
   }
 
+  forgot(site: Site): void {
+    this.seen.delete(site);
+  }
+
   stepped(): void {
     const { nowMs } = this.scene;
     while (this.owed.length > 0 && nowMs - this.owed[0]!.sinceMs > ANNOUNCED_WITHIN_MS) {

@@ -58,6 +58,7 @@ export const diskFaults: Readonly<Record<string, Action>> = {
     const path = random.pick(paths);
     site.machine.disk.flipBit(path);
     if (path.startsWith(site.log.folder)) site.isSpoilt = true;
+    if (path === join(site.dataDir, "position")) world.checks.forgot(site);
   }),
 };
 

@@ -257,6 +257,7 @@ export class World implements Scene {
     for (const suffix of ["", "-wal", "-shm"]) site.machine.disk.remove(`${site.file}${suffix}`);
     site.machine.disk.remove(site.dataDir);
     site.forget();
+    this.checks.forgot(site);
   }
 
   /** Everything ends in order: the nodes, and then the application. */
