@@ -1,9 +1,6 @@
 import {
-  closeSync,
   constants,
   existsSync,
-  fdatasync,
-  fsyncSync,
   ftruncateSync,
   linkSync,
   openSync,
@@ -14,7 +11,6 @@ import {
   unlinkSync,
 } from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
 import { z } from "zod";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
 import { failpoint } from "../shared/failpoint.ts";
@@ -22,6 +18,7 @@ import { hashPage } from "../shared/format/page-hash.ts";
 import { alignedBuffer } from "../shared/format/wal.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { syncFolder, writeFileAtomically } from "../shared/storage/atomic-file.ts";
+import { BackgroundSync } from "../shared/storage/background-sync.ts";
 import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage, systemCode } from "../shared/storage/storage-error.ts";
@@ -33,10 +30,7 @@ import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
 
 /** Bytes gathered before they are hashed and written: a multiple of every page size. */
 const BLOCK_BYTES = 1 << 20;
-/** Written bytes are handed to the disk at this pace, beside the download, so that no long fsync stands at its end. */
-const SYNC_EVERY_BYTES = 64 << 20;
 const PAGE_TABLE_BYTES_A_PAGE = 8;
-const datasync = promisify(fdatasync);
 
 export interface BootstrapOptions {
   readonly client: SnapshotClient;
@@ -163,8 +157,7 @@ class PartFile {
   private writtenBytes = 0;
   private table: PageTable | undefined;
   private pageSizeBytes = BLOCK_BYTES;
-  private unsyncedBytes = 0;
-  private syncing: Promise<void> = Promise.resolve();
+  private readonly sync: BackgroundSync;
 
   constructor({ bootstrapPart, pageTable }: ReplicaFiles) {
     this.path = bootstrapPart;
@@ -172,6 +165,7 @@ class PartFile {
     this.descriptor = onStorage("open", bootstrapPart, () =>
       openSync(bootstrapPart, constants.O_RDWR | constants.O_CREAT, 0o644),
     );
+    this.sync = new BackgroundSync(bootstrapPart, this.descriptor);
   }
 
   get sizeBytes(): number {
@@ -223,8 +217,13 @@ class PartFile {
   }
 
   async finish({ state }: SnapshotHead): Promise<void> {
-    await this.syncing;
-    onStorage("write", this.path, () => fsyncSync(this.descriptor));
+    try {
+      await this.sync.finish();
+    } catch (error) {
+      // What a sync has failed for may be read back as it was written, and be lost all the same.
+      this.restart();
+      throw error;
+    }
     this.table!.flush({ txid: state.txid, cursor: state.cursor });
   }
 
@@ -240,8 +239,7 @@ class PartFile {
   close(): void {
     this.table?.close();
     this.table = undefined;
-    // A background sync may be under way on the descriptor.
-    this.syncing = this.syncing.then(() => closeSync(this.descriptor));
+    void this.sync.close();
   }
 
   private begin(head: SnapshotHead | undefined): void {
@@ -260,13 +258,8 @@ class PartFile {
     this.block.copyWithin(0, bytes, this.blockBytes);
     this.blockBytes -= bytes;
     this.writtenBytes += bytes;
-    this.unsyncedBytes += bytes;
     if (bytes > 0) failpoint("bootstrap.part-written");
-    if (this.unsyncedBytes >= SYNC_EVERY_BYTES) {
-      this.unsyncedBytes = 0;
-      // What goes wrong here goes wrong again in the fsync at the end, which is not ignored.
-      this.syncing = this.syncing.then(() => datasync(this.descriptor)).catch(() => undefined);
-    }
+    void this.sync.wrote(bytes);
   }
 
   private hash(bytes: number): void {

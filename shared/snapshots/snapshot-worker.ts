@@ -18,13 +18,13 @@ export interface SnapshotTask {
 export type SnapshotOutcome = { readonly sha256: string } | { readonly error: ErrorData };
 
 assert(parentPort !== null, "the snapshot worker runs as a worker");
-parentPort.postMessage(run(workerData as SnapshotTask));
+parentPort.postMessage(await run(workerData as SnapshotTask));
 
-function run({ view: shared, file, checksumsFile, expected }: SnapshotTask): SnapshotOutcome {
+async function run({ view: shared, file, checksumsFile, expected }: SnapshotTask): Promise<SnapshotOutcome> {
   try {
     const view = DatabaseView.attach(shared);
     try {
-      return { sha256: writeSnapshot(view, file, checksumsFile, expected) };
+      return { sha256: await writeSnapshot(view, file, checksumsFile, expected) };
     } finally {
       view.close();
     }

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import { TailraceError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import { hashPage } from "../format/page-hash.ts";
 import type { DatabaseView } from "../pages/database-view.ts";
 import { UNFINISHED_SUFFIX, publishFile } from "../storage/atomic-file.ts";
+import { BackgroundSync } from "../storage/background-sync.ts";
 import { writeAt } from "../storage/positioned-io.ts";
 import { onStorage } from "../storage/storage-error.ts";
 import { hex64, lockPage } from "../units.ts";
@@ -21,16 +22,16 @@ const HASH_BYTES = 8;
  * @returns sha256 of the image, in hex
  * @throws diverged when the pages do not have the expected checksum; damaged, storage_failed
  */
-export function writeSnapshot(
+export async function writeSnapshot(
   view: DatabaseView,
   file: string,
   checksumsFile: string,
   expected: DatabaseChecksum,
-): string {
+): Promise<string> {
   const image = UnfinishedFile.create(file);
   const sums = UnfinishedFile.create(checksumsFile);
   try {
-    const { sha256, checksum } = copyPages(view, image, sums);
+    const { sha256, checksum } = await copyPages(view, image, sums);
     if (checksum !== expected) {
       throw new TailraceError(
         "diverged",
@@ -40,22 +41,22 @@ export function writeSnapshot(
         },
       );
     }
-    image.publish();
+    await image.publish();
     failpoint("snapshot.image-written");
-    sums.publish();
+    await sums.publish();
     failpoint("snapshot.sums-written");
     return sha256;
   } finally {
-    image.close();
-    sums.close();
+    await image.close();
+    await sums.close();
   }
 }
 
-function copyPages(
+async function copyPages(
   view: DatabaseView,
   image: UnfinishedFile,
   sums: UnfinishedFile,
-): { sha256: string; checksum: DatabaseChecksum } {
+): Promise<{ sha256: string; checksum: DatabaseChecksum }> {
   const { pageSizeBytes, pageCount } = view;
   const slicePages = SLICE_BYTES / pageSizeBytes;
   const unhashed = lockPage(pageSizeBytes);
@@ -74,8 +75,8 @@ function copyPages(
       checksum ^= hash;
       hashes.writeBigUInt64LE(hash, position * HASH_BYTES);
     }
-    image.append(run);
-    sums.append(hashes.subarray(0, count * HASH_BYTES));
+    await image.append(run);
+    await sums.append(hashes.subarray(0, count * HASH_BYTES));
   }
   return { sha256: sha256.digest("hex"), checksum };
 }
@@ -84,33 +85,35 @@ function copyPages(
 class UnfinishedFile {
   private readonly path: string;
   private readonly descriptor: number;
+  private readonly sync: BackgroundSync;
   private size = 0;
   private isOpen = true;
 
   private constructor(path: string, descriptor: number) {
     this.path = path;
     this.descriptor = descriptor;
+    this.sync = new BackgroundSync(path, descriptor);
   }
 
   static create(path: string): UnfinishedFile {
     return onStorage("create", path, () => new UnfinishedFile(path, openSync(path + UNFINISHED_SUFFIX, "w")));
   }
 
-  append(bytes: Uint8Array): void {
+  /** Waits for the disk where it has fallen behind. */
+  async append(bytes: Uint8Array): Promise<void> {
     onStorage("write", this.path, () => writeAt(this.descriptor, bytes, this.size));
     this.size += bytes.length;
+    await this.sync.wrote(bytes.length);
   }
 
-  publish(): void {
-    onStorage("write", this.path, () => {
-      fsyncSync(this.descriptor);
-      this.close();
-      publishFile(this.path + UNFINISHED_SUFFIX, this.path);
-    });
+  async publish(): Promise<void> {
+    await this.sync.finish();
+    await this.close();
+    onStorage("write", this.path, () => publishFile(this.path + UNFINISHED_SUFFIX, this.path));
   }
 
-  close(): void {
-    if (this.isOpen) closeSync(this.descriptor);
+  async close(): Promise<void> {
+    if (this.isOpen) await this.sync.close();
     this.isOpen = false;
   }
 }
