@@ -33,7 +33,7 @@ export const DEFAULT_CAPTURE_LIMITS: CaptureLimits = {
   snapshotAfterBytes: 256 * MIB,
   snapshotMaxAgeMs: DAY_MS,
   keepSnapshots: 2,
-  // Below the 1,000 frames from which on SQLite lets each commit of the application try a checkpoint, which the pin makes vain.
+  // With pages of 4 KiB: below the 1,000 frames from which on SQLite lets each commit of the application try a checkpoint, which the pin makes vain.
   walSoftLimitBytes: MIB,
 };
 

@@ -62,7 +62,7 @@ interface CopiedState {
  *
  * From then on the next writer may restart the WAL, once (pin.ts). Writers and readers are not held up, unless writers
  * leave no gap and the WAL outgrows its hard limit: then this is done under the write lock. So the WAL is bounded by
- * AT_ONCE_FACTOR × the soft limit, and what is written until the lock is got; unless a reader stays at an old state.
+ * {@link atOnceBytes}, and what is written until the lock is got; unless a reader stays at an old state.
  */
 export class CheckpointCycle {
   private readonly capture: Capture;

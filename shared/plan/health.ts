@@ -7,7 +7,7 @@ import type {
   StatusDocument,
   UpkeepTrouble,
 } from "../status.ts";
-import { AT_ONCE_FACTOR, HELD_UP_FACTOR } from "./primary-checkpoint-policy.ts";
+import { HELD_UP_FACTOR, atOnceBytes } from "./primary-checkpoint-policy.ts";
 
 /*
  * The judgement on a status document: is all well with the node and with those that it feeds, and if not, what is wrong
@@ -60,8 +60,8 @@ const DISK_LOW_SHARE = 0.1;
 const DISK_FULL_SHARE = 0.02;
 /** Snapshots are renewed after a day of commits: after two, something keeps them from it. */
 const SNAPSHOT_OLD_MS = 48 * 3_600_000;
-/** A SQLite WAL so many times its soft limit is held up by a reader: writers alone cannot bring it about. */
-const WAL_LARGE_FACTOR: number = 2 * AT_ONCE_FACTOR;
+/** A SQLite WAL so many times as large as writers alone can make it is held up by a reader. */
+const WAL_LARGE_FACTOR = 2;
 /** A reader that holds up checkpoints for so long is no report any more. */
 const HELD_UP_MS = 600_000;
 /** So many ids are named in one sentence. */
@@ -195,7 +195,7 @@ function* walFindings(wal: PrimaryEngineStatus["wal"], nowMs: number): Iterable<
   const { sizeBytes, softLimitBytes, heldUpSinceMs } = wal;
   // An older node does not tell.
   const heldUpMs = typeof heldUpSinceMs === "number" ? nowMs - heldUpSinceMs : 0;
-  const isLarge = sizeBytes > WAL_LARGE_FACTOR * softLimitBytes;
+  const isLarge = sizeBytes > WAL_LARGE_FACTOR * atOnceBytes(softLimitBytes);
   const isHeldUp = heldUpMs > HELD_UP_MS && sizeBytes > HELD_UP_FACTOR * softLimitBytes;
   if (!isLarge && !isHeldUp) return;
   const by = heldUpMs > 0 ? `: a reader of an old state holds it up, for ${duration(heldUpMs)} now` : "";

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
-  AT_ONCE_FACTOR,
-  HARD_LIMIT_FACTOR,
   HOLD_RETRY_MS,
   IDLE_MS,
   RETRY_MS,
+  atOnceBytes,
   decidePrimaryCheckpoint,
+  hardLimitBytes,
 } from "./primary-checkpoint-policy.ts";
 import type { PrimaryWalState } from "./primary-checkpoint-policy.ts";
 
@@ -25,7 +25,7 @@ const small: PrimaryWalState = {
   idleMs: 0,
 };
 const full = { ...small, frames: Math.ceil(SOFT / small.frameBytes) };
-const overfull = { ...full, frames: HARD_LIMIT_FACTOR * full.frames };
+const overfull = { ...full, frames: Math.ceil(hardLimitBytes(SOFT) / small.frameBytes) };
 const copied = { ...overfull, lastCopyFrames: overfull.frames };
 
 test("a small WAL is left alone while commits come", () => {
@@ -70,7 +70,7 @@ test("past the hard limit, the pause after a copy does not count", () => {
 });
 
 test("writers that outrun a copy are held up while it is under way", () => {
-  const outrun = { ...full, frames: AT_ONCE_FACTOR * full.frames };
+  const outrun = { ...full, frames: Math.ceil(atOnceBytes(SOFT) / small.frameBytes) };
   expect(decidePrimaryCheckpoint(outrun)).toBe("hold");
   expect(decidePrimaryCheckpoint({ ...outrun, isCopying: true })).toBe("hold");
   expect(decidePrimaryCheckpoint({ ...outrun, isHolding: true })).toBe("none");
@@ -92,4 +92,10 @@ test("whatever the state, a full WAL that may be copied is not left alone for lo
       },
     ),
   );
+});
+
+test("the hard limit is 64 MiB, but for soft limits that are far from it", () => {
+  expect([64 << 10, 1 << 20, 8 << 20, 16 << 20, 1 << 28].map((soft) => hardLimitBytes(soft) / soft)).toEqual([
+    64, 64, 8, 4, 4,
+  ]);
 });

@@ -30,13 +30,26 @@ export interface PrimaryWalState {
  */
 export type PrimaryCheckpointAction = "none" | "copy" | "hold";
 
+const USUAL_HARD_LIMIT_BYTES: number = 64 << 20;
+const MOST_OVER_SOFT = 64;
+const LEAST_OVER_SOFT = 4;
+
 /**
- * From this multiple of the soft limit on, writers are held up for what a copy of such a WAL has left over. Far above it: who
+ * The size of the WAL from which on writers are held up for what a copy of it has left over. Far above a small soft limit: who
  * writes without a pause loses more by being held up than by a long WAL.
  */
-export const HARD_LIMIT_FACTOR = 64;
-/** And from this one on at once, even during a copy: they write faster than is copied, or captured. */
-export const AT_ONCE_FACTOR: number = 2 * HARD_LIMIT_FACTOR;
+export function hardLimitBytes(softLimitBytes: number): number {
+  return Math.max(
+    LEAST_OVER_SOFT * softLimitBytes,
+    Math.min(MOST_OVER_SOFT * softLimitBytes, USUAL_HARD_LIMIT_BYTES),
+  );
+}
+
+/** And from which on at once, even during a copy: they write faster than is copied, or captured. */
+export function atOnceBytes(softLimitBytes: number): number {
+  return 2 * hardLimitBytes(softLimitBytes);
+}
+
 /** A reader of an old state is told of when the WAL that it holds up is so many times the soft limit. */
 export const HELD_UP_FACTOR = 16;
 /** After a try that a reader or a writer spoilt. */
@@ -51,7 +64,7 @@ export function decidePrimaryCheckpoint(wal: PrimaryWalState): PrimaryCheckpoint
   const walBytes = wal.frames * wal.frameBytes;
   const { softLimitBytes } = wal;
   const mayHold = !wal.isHeldBack && wal.sinceVainHoldMs >= HOLD_RETRY_MS;
-  if (mayHold && walBytes >= AT_ONCE_FACTOR * softLimitBytes) return "hold";
+  if (mayHold && walBytes >= atOnceBytes(softLimitBytes)) return "hold";
   if (wal.isCopying) return "none";
   if (mayHold && isOverfull(walBytes, softLimitBytes)) {
     return isOverfull(wal.lastCopyFrames * wal.frameBytes, softLimitBytes) ? "hold" : "copy";
@@ -64,5 +77,5 @@ export function decidePrimaryCheckpoint(wal: PrimaryWalState): PrimaryCheckpoint
 
 /** Whether the WAL has reached the size from which on it is bounded at the cost of the writers. */
 export function isOverfull(walBytes: number, softLimitBytes: number): boolean {
-  return walBytes >= HARD_LIMIT_FACTOR * softLimitBytes;
+  return walBytes >= hardLimitBytes(softLimitBytes);
 }

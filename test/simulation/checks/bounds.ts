@@ -14,11 +14,11 @@ const SLACK_BYTES = 6 * MIB;
 /** The replica's own, see replica-checkpoint-policy.ts, and one transaction. */
 const REPLICA_WAL_BYTES = 32 * MIB + SLACK_BYTES;
 /** Of a primary: see primary-checkpoint-policy.ts. */
-const WAL_SOFT_LIMITS = 8;
+const WAL_SOFT_LIMITS = 128;
 /** One that is being taken, and one that somebody downloads. */
 const MORE_SNAPSHOTS = 2;
 /** How long a limit may be passed: until the next look, and while what holds it is brought up to date. */
-const PASSED_MS = 30_000;
+const PASSED_MS = 10_000;
 
 /** Nothing grows without bound: files, and what waits. */
 export class BoundsCheck implements Check {
