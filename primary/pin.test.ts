@@ -86,6 +86,31 @@ test("while it moves, there is never a moment without one", () => {
   expect(now().salts).toBe(salts);
 });
 
+test("at each step of a move, one of its connections has begun to read", () => {
+  const reading = new Set<Connection>();
+  const counts: number[] = [];
+  const open = (): Connection => {
+    const connection: Connection = {
+      handle: undefined,
+      exec(sql) {
+        if (sql === "COMMIT") reading.delete(connection);
+        counts.push(reading.size);
+      },
+      row() {
+        reading.add(connection);
+        return [1];
+      },
+      close() {},
+    };
+    return connection;
+  };
+  const watched = new Pin({ ...driver, open }, outside.file, database.index);
+  watched.take();
+  counts.length = 0;
+  for (let round = 0; round < 3; round++) watched.move(now());
+  expect(counts).toEqual([1, 1, 1, 1, 1, 1]);
+});
+
 test("an error that has ended the transaction by itself is told as it was, and the next pin can be taken", () => {
   const failure = Object.assign(new Error("disk I/O error"), { errcode: 10 });
   let isFailing = true;

@@ -20,6 +20,6 @@ test.each([
   ["emptied after a commit", { change: 8, mxFrame: 0, salts: "00000000000000cc" }, false],
   ["made anew, with as many changes by chance", { salts: "00000000000000cc" }, false],
   ["with other frames under the same salts", { frameChecksum: "00000000000000dd" }, false],
-])("a WAL that is found %s: undisturbed is %3$s", (_how, found, isSo) => {
+])("whether a WAL that is found %s is undisturbed", (_how, found, isSo) => {
   expect(isUndisturbed({ ...HEADER, ...found }, markOf(HEADER))).toBe(isSo);
 });
