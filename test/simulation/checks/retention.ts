@@ -27,6 +27,8 @@ export class RetentionCheck implements Check {
   private readonly tracked = new Map<Site, Set<string>>();
   /** The first segment of the log, and its id, when it was looked at last. */
   private readonly starts = new Map<Site, { readonly logId: string; readonly segment: number }>();
+  /** The last segment that a replica has had, and of which log: what nobody forces to its disk may be gone again. */
+  private readonly reached = new Map<Site, { readonly logId: string; readonly segment: number }>();
   private readonly largest = new Map<Site, number>();
   private owed: Owed[] = [];
 
@@ -37,6 +39,7 @@ export class RetentionCheck implements Check {
   changed(site: Site, { isLog }: Change): void {
     if (!isLog || !site.isReadable) return;
     this.largest.set(site, Math.max(this.largest.get(site) ?? 0, site.log.sizeBytes));
+    if (site.role === "replica") this.reach(site);
     if (site.role !== "primary" || site.isStale) return;
     const [first] = site.log.list();
     const logId = site.log.logId;
@@ -88,11 +91,29 @@ export class RetentionCheck implements Check {
     for (const replica of this.scene.replicas) {
       const { position, name: id } = replica;
       if (position?.logId !== logId || this.tracked.get(site)?.has(id) !== true) continue;
-      const needed = replica.log.list().at(-1)?.segment ?? position.applied.segment;
+      const reached = this.reached.get(replica);
+      const needed =
+        reached?.logId === logId && !this.isForced(replica)
+          ? reached.segment
+          : (replica.log.list().at(-1)?.segment ?? position.applied.segment);
       if (needed >= firstSegment) continue;
       const what = `${id}, which goes on in segment ${needed}, was not told that the log begins with ${firstSegment}`;
       this.owed.push({ node: site, id, sinceMs: this.scene.nowMs, what });
     }
+  }
+
+  private reach(site: Site): void {
+    const segment = site.log.list().at(-1)?.segment;
+    const { logId } = site.log;
+    if (segment === undefined || logId === undefined) return;
+    const before = this.reached.get(site);
+    const isFurther = before?.logId !== logId || before.segment < segment;
+    if (isFurther) this.reached.set(site, { logId, segment });
+  }
+
+  /** Whether what it has said to have is what it has, also after a loss of power. */
+  private isForced({ name }: Site): boolean {
+    return this.scene.settings.replicas.find((replica) => replica.name === name)?.durability !== "os";
   }
 
   private lost(site: Site, id: string): void {
