@@ -3,6 +3,11 @@ import { DatabaseSync } from "node:sqlite";
 import { readContent } from "./content.ts";
 import type { Content } from "./content.ts";
 
+interface Schema {
+  readonly count: number;
+  readonly text: string;
+}
+
 /**
  * Somebody else's process that reads a database with ordinary SQLite, over one connection that it keeps, with all that such
  * a connection remembers between two transactions.
@@ -11,6 +16,8 @@ export class Reader {
   readonly file: string;
   private connection: DatabaseSync | undefined;
   private inode = 0;
+  /** What its transaction before found. */
+  private schema: Schema | undefined;
   private held: Content | undefined;
 
   constructor(file: string) {
@@ -28,8 +35,7 @@ export class Reader {
 
   /** What one transaction sees. Another file at the path is opened anew. @throws where it cannot read, or sees nonsense */
   look(): Content {
-    const database = this.database();
-    database.exec("BEGIN");
+    const database = this.begin();
     try {
       return readContent(database);
     } finally {
@@ -39,8 +45,7 @@ export class Reader {
 
   /** Begins a transaction that stays open. */
   hold(): Content {
-    const database = this.database();
-    database.exec("BEGIN");
+    const database = this.begin();
     this.held = readContent(database);
     return this.held;
   }
@@ -58,8 +63,24 @@ export class Reader {
 
   close(): void {
     this.held = undefined;
+    this.schema = undefined;
     this.connection?.close();
     this.connection = undefined;
+  }
+
+  /**
+   * Begins a transaction. SQLite knows a changed schema by its count alone: where a resync onto another history has brought
+   * another schema of the same count, who reads has to open the file anew (docs/operations.md).
+   */
+  private begin(): DatabaseSync {
+    const database = this.database();
+    database.exec("BEGIN");
+    const before = this.schema;
+    this.schema = readSchema(database);
+    const isAnother = before?.count === this.schema.count && before.text !== this.schema.text;
+    if (!isAnother) return database;
+    this.close();
+    return this.begin();
   }
 
   private database(): DatabaseSync {
@@ -72,4 +93,11 @@ export class Reader {
     }
     return this.connection;
   }
+}
+
+/** The count, and what stands in the first table of the file: both are read from there, whatever the connection has in mind. */
+function readSchema(database: DatabaseSync): Schema {
+  const [version] = database.prepare("PRAGMA schema_version").all() as [{ schema_version: number }];
+  const rows = database.prepare("SELECT name, rootpage, sql FROM sqlite_schema").all();
+  return { count: version.schema_version, text: JSON.stringify(rows) };
 }
