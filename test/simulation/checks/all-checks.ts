@@ -34,6 +34,7 @@ export class AllChecks implements Check {
     this.checks = [
       // The others rely on what this one enters in the history of the log.
       new OrderCheck(scene),
+      new FencingCheck(),
       this.atomicity,
       new MonotonyCheck(scene),
       new IdempotenceCheck(scene),
@@ -41,7 +42,6 @@ export class AllChecks implements Check {
       new DurabilityCheck(scene),
       new ContinuityCheck(scene),
       new RetentionCheck(scene),
-      new FencingCheck(),
       this.localFirst,
       this.bounds,
     ];

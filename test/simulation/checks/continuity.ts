@@ -70,9 +70,12 @@ export class ContinuityCheck implements Check {
       );
   }
 
-  /** In mode `os` a machine that goes down takes with it what replicas have seen; and so may a bit that flips in the log. */
+  /**
+   * In mode `os` a machine that goes down takes with it what replicas have seen; and so may a bit that flips in the log. A
+   * primary that was replaced writes a history of its own, for those who have not heard of it.
+   */
   private get mayHaveLost(): boolean {
-    if (this.scene.primary.isSpoilt) return true;
+    if (this.scene.primary.isSpoilt || this.scene.faults.has("stale primary")) return true;
     return this.scene.settings.primary.durability === "os" && this.scene.faults.has("power loss");
   }
 }

@@ -41,7 +41,8 @@ export class DeterminismCheck implements Check {
 
   private compare(site: Site): void {
     const { position, image } = site;
-    if (site.role !== "replica" || !site.isReadable || !site.isOpen || site.isForeign) return;
+    if (site.role !== "replica" || !site.isReadable || !site.isOpen || site.isForeign || site.isSpoilt)
+      return;
     if (position === undefined || position.phase !== "following") return;
     const { applied, intent } = position;
     if ([applied, intent].some(({ checksum }) => checksum === image.checksum)) return;

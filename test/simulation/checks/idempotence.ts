@@ -14,6 +14,7 @@ const EXCUSES = [
   "files deleted",
   "folder deleted",
   "restore",
+  "stale primary",
 ];
 
 /**

@@ -75,7 +75,8 @@ export class MonotonyCheck implements Check {
 
   private count(site: Site): void {
     const { position } = site;
-    if (position === undefined || position.phase === "resyncing") return;
+    // Where a bit of it has flipped, its other slot stands for it, which is older.
+    if (position === undefined || position.phase === "resyncing" || site.isSpoilt) return;
     const { logId, applied } = position;
     const seen = this.seen.get(site);
     if (seen?.logId === logId && applied.txid < seen.txid) {

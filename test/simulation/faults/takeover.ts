@@ -37,6 +37,7 @@ function comeBack(world: World, random: Random, before: Copy): void {
   primary.forget();
   primary.isStale = true;
   world.counts.add("stale primaries");
+  world.faults.add("stale primary");
   world.endStale = () => {
     world.endStale = undefined;
     halt(world);

@@ -36,7 +36,7 @@ export class Site {
   isFresh = true;
   /** This is a primary that another one has replaced: nobody writes to it, and nobody is to follow it. */
   isStale = false;
-  /** A bit of its log has flipped on the disk. */
+  /** A bit of its log, or of its position, has flipped on the disk. */
   isSpoilt = false;
   /** Somebody else has written to the replica. */
   isForeign = false;
