@@ -16,8 +16,8 @@ Exits with 1 where a fault was not caught by anything. All of it takes about a q
 
   --only NAME  this fault alone; several times, for several
   --by KIND    tests: its tests alone; simulation: the simulation alone
-  --seeds N    runs of the simulation for each, from seed 1 on; 8
-  --steps N    events in each; 1500
+  --seeds N    runs of the simulation for each, from seed 1 on; 10
+  --steps N    events in each; 2000
 `;
 
 const CAUGHT = new URL("caught.md", import.meta.url);
@@ -29,8 +29,8 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true, default: [] },
     by: { type: "string", default: "tests,simulation" },
-    seeds: { type: "string", default: "8" },
-    steps: { type: "string", default: "1500" },
+    seeds: { type: "string", default: "10" },
+    steps: { type: "string", default: "2000" },
     help: { type: "boolean", default: false },
   },
 });
