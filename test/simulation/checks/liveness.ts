@@ -12,7 +12,8 @@ const EXCUSES: Readonly<Record<string, readonly string[]>> = {
   read_only: ["read-only disk", "disk error"],
   // A damaged log or page table that is needed while it runs: the next start sets it aside, or makes it anew.
   damaged: ["flip"],
-  database_busy: [],
+  // A first answer that was spoilt on the way: the address is taken for a wrong one.
+  not_tailrace: ["corrupt"],
 };
 
 /** Nothing gives up that need not; and when all misfortune is over, everything comes to one state. */

@@ -24,6 +24,7 @@ export const networkFaults: Readonly<Record<string, Action>> = {
   }),
   corrupt: fault(1, (world, random) => {
     world.counts.add("ways that corrupt");
+    world.faults.add("corrupt");
     spoil(world, random, { corruptChance: random.pick([0.01, 0.2]) });
   }),
   duplicate: fault(1, (world, random) => {
