@@ -228,7 +228,9 @@ function parseJson(text: string): unknown {
 function isDeep(json: unknown): boolean {
   let level = [json];
   for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++)
-    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));
+    level = level.flatMap((value) =>
+      typeof value === "object" && value !== null ? Object.values(value) : [],
+    );
   return level.length > 0;
 }
 
