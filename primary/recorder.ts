@@ -106,7 +106,7 @@ export class Recorder implements FrameSink {
       const start = this.imagesStart + place * pageSizeBytes;
       table.set(pageNumber, hashPage(pageNumber, this.buffer.subarray(start, start + pageSizeBytes)));
     }
-    if (databasePageCount > 0) table.resize(databasePageCount);
+    const isLast = databasePageCount > 0;
     const start = this.imagesStart - imagesOffset(pageNumbers.length);
     const fragment = this.buffer.subarray(start, start + fragmentLength(pageNumbers.length, pageSizeBytes));
     sealFragment(
@@ -116,7 +116,7 @@ export class Recorder implements FrameSink {
         epoch,
         commitTimeMs: this.commitTimeMs,
         checksumBefore,
-        checksumAfter: table.checksum,
+        checksumAfter: isLast ? table.checksumAt(databasePageCount) : table.checksum,
         pageSizeBytes,
         databasePageCount,
         fragmentIndex: this.fragmentIndex,
@@ -128,6 +128,8 @@ export class Recorder implements FrameSink {
     this.places.clear();
     this.fragmentIndex += 1;
     log.append(fragment);
+    // Not before: where the record cannot be written, the table's file still has to have what a replay goes on from.
+    if (isLast) table.resize(databasePageCount);
   }
 }
 

@@ -144,6 +144,11 @@ export class PageTable {
     if (pageNumber > this.touched) this.touched = pageNumber;
   }
 
+  /** What {@link checksum} will be after a {@link resize}. Changes nothing. */
+  checksumAt(pageCount: number): DatabaseChecksum {
+    return pageCount < this.touched ? this.xor ^ this.xorOfEntries(pageCount + 1, this.touched) : this.xor;
+  }
+
   /** Sets the database size: entries beyond it, if there are any, become 0 and leave the checksum. */
   resize(pageCount: number): void {
     if (pageCount < this.touched) {
