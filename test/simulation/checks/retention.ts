@@ -95,7 +95,7 @@ export class RetentionCheck implements Check {
       const needed =
         reached?.logId === logId && !this.isForced(replica)
           ? reached.segment
-          : (replica.log.list().at(-1)?.segment ?? position.applied.segment);
+          : (this.neededBy(replica, logId) ?? position.applied.segment);
       if (needed >= firstSegment) continue;
       const what = `${id}, which goes on in segment ${needed}, was not told that the log begins with ${firstSegment}`;
       this.owed.push({ node: site, id, sinceMs: this.scene.nowMs, what });
@@ -114,6 +114,15 @@ export class RetentionCheck implements Check {
   /** Whether what it has said to have is what it has, also after a loss of power. */
   private isForced({ name }: Site): boolean {
     return this.scene.settings.replicas.find((replica) => replica.name === name)?.durability !== "os";
+  }
+
+  /** The segment that it goes on in: the one after its last, where it has all of that. */
+  private neededBy(replica: Site, logId: string): number | undefined {
+    const newest = replica.log.list().at(-1);
+    if (newest === undefined) return undefined;
+    const next = this.scene.history.find(logId, (replica.log.last?.txid ?? -1) + 1)?.record;
+    const isWhole = newest.end === newest.size && next !== undefined && next.segment > newest.segment;
+    return newest.segment + (isWhole ? 1 : 0);
   }
 
   private lost(site: Site, id: string): void {

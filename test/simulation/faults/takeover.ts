@@ -1,5 +1,5 @@
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Random } from "../core/random.ts";
 import type { Disk } from "../disk/disk.ts";
 import type { World } from "../world/world.ts";
@@ -85,6 +85,7 @@ function restore(disk: Disk, copy: Copy): void {
   for (const [path, bytes] of copy) {
     const file = disk.findFile(path);
     if (file === undefined) {
+      mkdirSync(dirname(path), { recursive: true });
       disk.replaceFile(path, bytes);
       continue;
     }
