@@ -21,6 +21,7 @@ export const fileFaults: Readonly<Record<string, Action>> = {
     site.isReadable = false;
     site.isFresh = true;
     for (const suffix of SUFFIXES) site.machine.disk.remove(`${site.file}${suffix}`);
+    world.checks.forgot(site);
   }),
   "folder deleted": fault(0.4, (world, random) => {
     const site = random.pick(world.replicas);
