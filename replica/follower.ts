@@ -259,6 +259,8 @@ export class Follower {
     // An applier that fails gives up the standing at once, and says why a moment later.
     if (local.received === undefined) await this.applying.stopping;
     this.throwInterruption();
+    // To ask for more is to vouch for what is here: a sync that has failed comes first.
+    if (local.unsyncedBytes > 0) await this.syncReceived();
     const position = local.position!;
     const waitMs = this.waitMs(position.applied.txid);
     const askedMs = monotonicMs();

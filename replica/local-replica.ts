@@ -130,6 +130,11 @@ export class LocalReplica {
     return this.standing === undefined ? undefined : this.copy?.end;
   }
 
+  /** Of what was received, as far as it has to be durable at all. */
+  get unsyncedBytes(): number {
+    return this.options.isDurable ? (this.copy?.unsyncedBytes ?? 0) : 0;
+  }
+
   get logStart(): Cursor | undefined {
     return this.copy?.start;
   }

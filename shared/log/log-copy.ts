@@ -17,7 +17,7 @@ import { TailraceError, assert } from "../errors.ts";
 import { compareCursors } from "../format/cursor.ts";
 import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { syncFolder, writeFileAtomically } from "../storage/atomic-file.ts";
-import { writeAt } from "../storage/positioned-io.ts";
+import { readAt, writeAt } from "../storage/positioned-io.ts";
 import { onStorage } from "../storage/storage-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { DamagedLogError } from "./damaged-log-error.ts";
@@ -25,6 +25,7 @@ import { FragmentReader } from "./fragment-reader.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 
 const datasync = promisify(fdatasync);
+const REWRITE_BYTES = 1 << 20;
 
 /**
  * A replica's copy of the primary's log: the same files with the same bytes, filled chunk by chunk. Where the copy
@@ -42,6 +43,10 @@ export class LogCopy {
   /** Descriptors of segments left behind since the last sync. */
   private unsynced: number[] = [];
   private appendedBytes = 0;
+  /** Everything before is known to be on the disk. */
+  private syncedCursor: Cursor;
+  /** A sync has failed: the system takes what it was for as written, and the next sync would succeed without it. */
+  private hasFailed = false;
   /** Syncs that are under way on other threads; until they are over, what was done with is not closed. */
   private syncsAhead = 0;
   private doneWith: number[] = [];
@@ -72,6 +77,7 @@ export class LogCopy {
   private constructor(folder: string, start: Cursor) {
     this.folder = folder;
     this.startCursor = start;
+    this.syncedCursor = start;
     const segments = listSegments(folder);
     removeSegments(
       folder,
@@ -100,7 +106,7 @@ export class LogCopy {
     return this.endCursor;
   }
 
-  /** Bytes appended since the last sync. */
+  /** Bytes appended since the last sync that succeeded. */
   get unsyncedBytes(): number {
     return this.appendedBytes;
   }
@@ -134,10 +140,18 @@ export class LogCopy {
   /** Puts all that was appended on disk: only then may the primary be asked for what follows. @throws storage_failed */
   sync(): void {
     this.onFile("sync", () => {
-      for (const descriptor of [...this.unsynced, this.descriptor]) fdatasyncSync(descriptor);
-      if (this.unsynced.length > 0) syncFolder(this.folder);
+      try {
+        if (this.hasFailed) this.writeAgain();
+        for (const descriptor of [...this.unsynced, this.descriptor]) fdatasyncSync(descriptor);
+        if (this.unsynced.length > 0) syncFolder(this.folder);
+      } catch (error) {
+        this.hasFailed = true;
+        throw error;
+      }
     });
+    this.hasFailed = false;
     this.appendedBytes = 0;
+    this.syncedCursor = this.endCursor;
     this.closeUnsynced();
   }
 
@@ -153,7 +167,10 @@ export class LogCopy {
     this.syncsAhead -= 1;
     this.closeDoneWith();
     this.onFile("sync", () => {
-      for (const result of results) if (result.status === "rejected") throw result.reason;
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed === undefined) return;
+      this.hasFailed = true;
+      throw failed.reason;
     });
   }
 
@@ -168,6 +185,7 @@ export class LogCopy {
       ftruncateSync(this.descriptor, to.offset);
     });
     this.endCursor = to;
+    if (compareCursors(to, this.syncedCursor) < 0) this.syncedCursor = to;
   }
 
   /** Removes the segments before the given one, but never the newest. */
@@ -193,6 +211,8 @@ export class LogCopy {
     });
     this.startCursor = start;
     this.endCursor = start;
+    this.syncedCursor = start;
+    this.hasFailed = false;
   }
 
   /**
@@ -240,6 +260,29 @@ export class LogCopy {
     const descriptor = openSync(segmentPath(this.folder, segment), "w+");
     this.unsynced.push(this.descriptor);
     this.descriptor = descriptor;
+  }
+
+  /** What was appended since the last sync that succeeded, from memory, which still has it. */
+  private writeAgain(): void {
+    const from =
+      compareCursors(this.syncedCursor, this.startCursor) < 0 ? this.startCursor : this.syncedCursor;
+    const buffer = Buffer.alloc(REWRITE_BYTES);
+    for (let { segment, offset } = from; segment <= this.endCursor.segment; segment++, offset = 0) {
+      const descriptor = openSync(segmentPath(this.folder, segment), "r+");
+      try {
+        for (
+          let size = readAt(descriptor, buffer, offset);
+          size > 0;
+          size = readAt(descriptor, buffer, offset)
+        ) {
+          writeAt(descriptor, buffer.subarray(0, size), offset);
+          offset += size;
+        }
+        fdatasyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+    }
   }
 
   private openNewest(segment: number): void {
