@@ -61,7 +61,6 @@ export class MonotonyCheck implements Check {
     const { oracle } = this.scene;
     // Epochs are of one log: a replaced primary that begins another one is not known for what it is.
     if (site.isForeign || this.scene.faults.has("new log of a stale primary")) return;
-    if (this.feederMayHaveLost(site)) site.isFresh = true;
     const place = oracle.placeFrom(site.isFresh ? 0 : site.place, site.image);
     if (place === undefined) {
       const earlier = oracle.placeFrom(0, site.image);
@@ -73,14 +72,6 @@ export class MonotonyCheck implements Check {
     }
     site.place = place;
     site.isFresh = false;
-  }
-
-  /** A replica that feeds it took a second sync for one of all, and has lost power. */
-  private feederMayHaveLost(site: Site): boolean {
-    const { settings, faults } = this.scene;
-    const follows = settings.replicas.find(({ name }) => name === site.name)?.follows;
-    const isFed = follows !== "primary";
-    return isFed && faults.has("power loss") && (faults.has("failing sync") || faults.has("disk error"));
   }
 
   private count(site: Site): void {
