@@ -169,9 +169,9 @@ export const FAULTS: readonly Fault[] = [
     name: "copy-not-synced",
     mistake: "asks for more of the log before what came is on disk",
     file: "shared/log/log-copy.ts",
-    from: `      for (const descriptor of [...this.unsynced, this.descriptor]) fdatasyncSync(descriptor);
-      if (this.unsynced.length > 0) syncFolder(this.folder);`,
-    to: `      if (this.unsynced.length > 0) syncFolder(this.folder);`,
+    from: `        for (const descriptor of [...this.unsynced, this.descriptor]) fdatasyncSync(descriptor);
+        if (this.unsynced.length > 0) syncFolder(this.folder);`,
+    to: `        if (this.unsynced.length > 0) syncFolder(this.folder);`,
     tests: ["shared/log/log-copy-sync.test.ts"],
   },
   {
