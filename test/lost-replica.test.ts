@@ -67,6 +67,7 @@ describe("a replica that hangs under write load", () => {
       // Where the machine lets a whole stage pass between two looks, the log has it all the same: see below.
       expect(endangered?.bytesUntilLost ?? 0).toBeGreaterThanOrEqual(0);
       expect(endangered?.bytesUntilLost ?? 0).toBeLessThan(MAX_LOG_BYTES);
+      await until("the loss is counted", seen, (now) => now?.timesLost === 1);
       expect(await seen()).toMatchObject({ state: "lost", timesLost: 1, bytesUntilLost: null });
       // Told ahead and after, by name, to whoever reads the log of the primary or its metrics.
       await primary.waitFor(/replica edge-1 will be lost in .*/);
