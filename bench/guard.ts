@@ -29,7 +29,7 @@ async function run(): Promise<BenchResult> {
     const { ratio, spreadPart, noisePart, grownPart, verdict } = judge(measured, recorded, limitPart);
     rows.push({
       question: name,
-      verdict,
+      verdict: Number.isNaN(recorded) && verdict !== "unstable" ? "nothing recorded yet" : verdict,
       ratio: rounded(ratio, 4),
       recorded,
       grown: percent(grownPart),
