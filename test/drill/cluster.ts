@@ -129,7 +129,7 @@ export class Cluster {
     await this.readers.stop();
     await this.writers.stop();
     for (const node of this.nodes) if (node.isRunning) await node.process.kill();
-    for (const proxy of this.proxies) await proxy.close();
+    for (const proxy of this.proxies) await proxy[Symbol.asyncDispose]();
     this.disks?.primary.remove();
     this.disks?.small.remove();
   }

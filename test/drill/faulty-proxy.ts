@@ -1,9 +1,8 @@
-import { once } from "node:events";
-import { connect, createServer } from "node:net";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Transform } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Chance } from "../harness/seed.ts";
+import { TcpProxy } from "../harness/tcp-proxy.ts";
 
 const LOOK_MS = 20;
 
@@ -14,43 +13,14 @@ export type Fault =
   /** One flipped bit in one of so many chunks. */
   | { readonly kind: "corrupt"; readonly oneIn: number; readonly chance: Chance };
 
-/** A TCP proxy in front of a node, with the faults of a network. */
-export class FaultyProxy {
-  private readonly server: Server;
-  private readonly sockets = new Set<Socket>();
+/** With the faults of a network. */
+export class FaultyProxy extends TcpProxy {
   private fault: Fault = { kind: "none" };
-  /** Where the node is now. */
-  targetPort = 0;
 
   static async start(): Promise<FaultyProxy> {
-    const proxy = new FaultyProxy();
-    await once(proxy.server, "listening");
+    const proxy = new FaultyProxy(0);
+    await proxy.listening();
     return proxy;
-  }
-
-  private constructor() {
-    this.server = createServer((client) => {
-      if (this.fault.kind === "cut") return client.resetAndDestroy();
-      const target = connect(this.targetPort, "127.0.0.1");
-      for (const [socket, other] of [
-        [client, target],
-        [target, client],
-      ] as const) {
-        this.sockets.add(socket);
-        socket.on("error", () => other.destroy());
-        socket.on("close", () => {
-          this.sockets.delete(socket);
-          other.destroy();
-        });
-      }
-      client.pipe(this.way((bytes) => bytes)).pipe(target);
-      target.pipe(this.way((bytes) => this.damaged(bytes))).pipe(client);
-      return undefined;
-    }).listen(0, "127.0.0.1");
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
   set(fault: Fault): void {
@@ -58,10 +28,14 @@ export class FaultyProxy {
     if (fault.kind === "cut") for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
-  async close(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
-    this.server.close();
-    await once(this.server, "close");
+  protected override accept(client: Socket): void {
+    if (this.fault.kind === "cut") client.resetAndDestroy();
+    else super.accept(client);
+  }
+
+  protected override join(client: Socket, target: Socket): void {
+    client.pipe(this.way((bytes) => bytes)).pipe(target);
+    target.pipe(this.way((bytes) => this.damaged(bytes))).pipe(client);
   }
 
   private way(change: (bytes: Buffer) => Buffer): Transform {
