@@ -283,24 +283,34 @@ export class Capture {
     if (this.gap !== undefined) return "missed";
     if (this.isWithinError) this.recover();
     const verdict = judgeWal(this.tail.mark, header, this.pin.mayRestart);
-    if (verdict === "unchanged") return "end";
     if (verdict === "missed") {
       this.declareGap("the SQLite WAL was restarted behind Tailrace's back");
       return "missed";
     }
+    if (verdict !== "unchanged") {
+      const progress = this.readTo(header, verdict, budgetBytes);
+      if (progress !== "end") return progress;
+    }
+    // A pin that lets the WAL restart serves for one restart; from its first commit on, it would also make each of the
+    // application's own checkpoints sort the whole WAL in vain. The first one serves for none.
+    if (this.pin.isFirst || (verdict !== "unchanged" && this.pin.mayRestart)) this.movePin();
+    return "end";
+  }
+
+  private readTo(
+    header: WalIndexHeader,
+    verdict: "grown" | "restarted",
+    budgetBytes: number,
+  ): CaptureProgress {
     try {
       if (verdict === "restarted") this.tail.restartWithin(header);
-      if (!this.tail.read(header, this.recorder, budgetBytes)) return "more";
+      return this.tail.read(header, this.recorder, budgetBytes) ? "end" : "more";
     } catch (error) {
       this.isWithinError = true;
       if (!(error instanceof BrokenWalError)) throw error;
       this.declareGap(error.message);
       return "missed";
     }
-    // A pin that lets the WAL restart serves for one restart; from its first commit on, it would also make each of the
-    // application's own checkpoints sort the whole WAL in vain.
-    if (this.pin.mayRestart) this.movePin();
-    return "end";
   }
 
   private newRecorder(): Recorder {

@@ -1,34 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
 import { WalAppender } from "../shared/sqlite/wal-appender.ts";
-import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
-import { DataFolder } from "../shared/storage/data-folder.ts";
 import { hashPage } from "../shared/format/page-hash.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
+import { openCapture } from "../test/harness/open-capture.ts";
 import { attachDatabase } from "./attached-database.ts";
-import { Capture } from "./capture.ts";
+import type { Capture } from "./capture.ts";
 
 const INSERT = "for i in range(30): c.execute('insert into t(b) values(?)', (os.urandom(900),))";
+const LARGE = "c.execute('insert into t(b) values(?)', (os.urandom(3_000_000),))\n";
+/** Of 4 KiB: more than are compared at once, and fewer than in {@link LARGE}. */
+const SLICE_PAGES = 600;
 
 async function captureOf(outside: CapturedDatabase, said: string[] = []): Promise<Capture> {
-  const database = attachDatabase(driver, outside.file);
-  const folder = DataFolder.open(outside.dataDir, driver);
-  const capture = await Capture.open({
-    database,
-    folder,
+  const { capture, close } = await openCapture(outside, {
     durability: "os",
-    bootId: UNKNOWN_BOOT,
-    segmentSizeBytes: 1 << 20,
-    clock: () => 1_700_000_000_000,
     say: (text) => said.push(text),
-    isNewDatabase: false,
   });
-  onTestFinished(() => {
-    capture.close();
-    database.connection.close();
-    folder.close();
-  });
+  onTestFinished(close);
   return capture;
 }
 
@@ -107,4 +97,53 @@ test("pages that a transaction adds without writing them are in its record", asy
     expect(capture.table.get(page)).toBe(hashPage(page, zeros));
   }
   expect(outside.fragments().at(-1)?.pageNumbers).toEqual([1, before + 1, before + 2, before + 3]);
+});
+
+/** What is being compared in several slices, while somebody writes after the first of them. */
+async function comparedMeanwhile(opening: Promise<Capture>, outside: CapturedDatabase): Promise<Capture> {
+  outside.python(INSERT);
+  const capture = await opening;
+  expect(capture.comparedPages).toBeGreaterThan(SLICE_PAGES);
+  return capture;
+}
+
+describe("a WAL that a writer begins anew is not lost track of", () => {
+  test("while the first comparison runs: it is the only one", async () => {
+    const outside = prepared();
+    outside.python(LARGE);
+    const { capture: first, close } = await openCapture(outside);
+    first.captureAll();
+    close();
+    outside.python(LARGE);
+    const capture = await comparedMeanwhile(captureOf(outside), outside);
+    expect(capture.captureAll()).toBe("end");
+    expect(capture.log.headTxid).toBe(1 + 30);
+    expect(capture.table.checksum).toBe(capture.table.recompute());
+  });
+
+  test("while a new log is begun", async () => {
+    const outside = prepared();
+    outside.python(LARGE);
+    const capture = await comparedMeanwhile(captureOf(outside), outside);
+    expect(capture.captureAll()).toBe("end");
+    expect(capture.log.headTxid).toBe(30);
+  });
+
+  test("right after a start that had nothing to compare", async () => {
+    const outside = prepared();
+    // Stands for the application that stays.
+    const application = attachDatabase(driver, outside.file);
+    onTestFinished(() => application.connection.close());
+    const { capture: first, close } = await openCapture(outside);
+    outside.python(INSERT);
+    first.captureAll();
+    close();
+    outside.python("c.execute('pragma wal_checkpoint')");
+    const capture = await captureOf(outside);
+    expect(capture.comparedPages).toBe(0);
+    expect(capture.captureAll()).toBe("end");
+    outside.python(INSERT);
+    expect(capture.captureAll()).toBe("end");
+    expect(capture.log.headTxid).toBe(60);
+  });
 });

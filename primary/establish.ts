@@ -167,16 +167,15 @@ async function reconcile(
 
   const view = DatabaseView.open(database);
   try {
+    // The view is what will be captured: a writer may begin the WAL anew while its pages are compared.
+    pin.move(view.mark);
     const isUntouched = view.mark.frame === 0 && wasClosedCleanly(database.file, folder, meta.logId, log);
-    if (table !== undefined && isUntouched) {
-      pin.move(view.mark);
+    if (table !== undefined && isUntouched)
       return { log, table, meta: here, mark: view.mark, comparedPages: 0 };
-    }
     const head = { txid: log.headTxid, checksum: log.headChecksum };
     const found = await inSlices(scanView(view, () => {}));
     if (found === head.checksum && view.pageCount === log.headPageCount) {
       table ??= await newTable(options, log, view);
-      pin.move(view.mark);
       return { log, table, meta: here, mark: view.mark, comparedPages: view.pageCount };
     }
     if (!isSameFile) return "the database file was replaced by another";
@@ -210,7 +209,6 @@ async function reconcile(
     say(
       `the database changed while Tailrace was away: ${pages} pages, logged as transaction ${log.headTxid}`,
     );
-    pin.move(view.mark);
     return { log, table, meta: here, mark: view.mark, comparedPages: view.pageCount };
   } catch (error) {
     table?.close();
@@ -248,6 +246,7 @@ async function beginLog(options: EstablishOptions, epoch: number): Promise<Estab
   if (existsSync(folder.logFolder)) setLogAside(folder, "unfinished");
   const view = DatabaseView.open(database);
   try {
+    pin.move(view.mark);
     const meta: Meta = {
       role: "primary",
       logId: randomBytes(16).toString("hex"),
@@ -262,7 +261,6 @@ async function beginLog(options: EstablishOptions, epoch: number): Promise<Estab
     const { log } = LogWriter.open(logOptions(options, meta, { txid: 0, checksum, pageCount }));
     table.flush({ txid: log.headTxid, cursor: log.end });
     writeMeta(folder.metaFile, meta);
-    pin.move(view.mark);
     return { log, table, meta, mark: view.mark, comparedPages: view.pageCount };
   } finally {
     view.close();

@@ -4,13 +4,9 @@ import { ftruncateSync, mkdirSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { LogStorage } from "../shared/log/log-writer.ts";
-import { driver } from "../shared/sqlite/node-sqlite.ts";
 import { UNFINISHED_SUFFIX } from "../shared/storage/atomic-file.ts";
-import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
-import { DataFolder } from "../shared/storage/data-folder.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
-import { attachDatabase } from "./attached-database.ts";
-import { Capture } from "./capture.ts";
+import { openCapture } from "../test/harness/open-capture.ts";
 
 const PROGRAM = new URL("../test/programs/capture.ts", import.meta.url).pathname;
 const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
@@ -26,8 +22,6 @@ function prepared(): CapturedDatabase {
 
 test("wherever in a record the disk becomes full or read-only, the log ends whole, and when there is room nothing is missing", async () => {
   const outside = prepared();
-  const database = attachDatabase(driver, outside.file);
-  const folder = DataFolder.open(outside.dataDir, driver);
   let roomBytes = Number.POSITIVE_INFINITY;
   let isReadOnly = false;
   const refuse = (): void => {
@@ -48,22 +42,8 @@ test("wherever in a record the disk becomes full or read-only, the log ends whol
     },
     dataSync: () => {},
   };
-  const capture = await Capture.open({
-    database,
-    folder,
-    durability: "group",
-    bootId: UNKNOWN_BOOT,
-    segmentSizeBytes: 1 << 20,
-    clock: () => 1_700_000_000_000,
-    say: () => {},
-    isNewDatabase: false,
-    storage,
-  });
-  onTestFinished(() => {
-    capture.close();
-    database.connection.close();
-    folder.close();
-  });
+  const { capture, close } = await openCapture(outside, { storage });
+  onTestFinished(close);
   for (const room of [0, 1, 100, 5000, 50_000]) {
     outside.python(INSERT);
     roomBytes = room;
@@ -148,26 +128,10 @@ test("a process that may write no more says so, blocks no writer, and goes on by
 test("where a log gives way to a new one that cannot be made, that is said, and the next start makes it", async () => {
   const outside = prepared();
   const open = async (): Promise<string> => {
-    const database = attachDatabase(driver, outside.file);
-    const folder = DataFolder.open(outside.dataDir, driver);
-    try {
-      const capture = await Capture.open({
-        database,
-        folder,
-        durability: "group",
-        bootId: UNKNOWN_BOOT,
-        segmentSizeBytes: 1 << 20,
-        clock: () => 1_700_000_000_000,
-        say: () => {},
-        isNewDatabase: false,
-      });
-      const { logId } = capture.meta;
-      capture.close();
-      return logId;
-    } finally {
-      database.connection.close();
-      folder.close();
-    }
+    const { capture, close } = await openCapture(outside);
+    const { logId } = capture.meta;
+    close();
+    return logId;
   };
   const before = await open();
   // What differs now cannot be found out any more.

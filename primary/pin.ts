@@ -21,6 +21,7 @@ export class Pin {
   private readonly index: WalIndexFile;
   private held: 0 | 1 | undefined;
   private isOpen = false;
+  private wasMoved = false;
 
   constructor(driver: Driver, file: string, index: WalIndexFile) {
     this.connections = [connect(driver, file), connect(driver, file)];
@@ -32,11 +33,15 @@ export class Pin {
     return this.isOpen;
   }
 
+  /** Whether it is still the one that was taken before anything was captured, so that a restart would be a gap. */
+  get isFirst(): boolean {
+    return !this.wasMoved;
+  }
+
   /** The first pin, while nothing is captured yet: a restart would be a gap. @throws the driver's busy error */
   take(): void {
     this.begin(0);
     this.held = 0;
-    this.isOpen = false;
   }
 
   /**
@@ -54,6 +59,7 @@ export class Pin {
     if (header.salts === captured.salts) this.isOpen = backfill >= captured.frame;
     if (this.held !== undefined) this.connections[this.held].exec("COMMIT");
     this.held = next;
+    this.wasMoved = true;
   }
 
   close(): void {
