@@ -53,3 +53,15 @@ test("a newcomer waits for one that is under way only where the one that is ther
   finish();
   expect(await waiting).toBe(there);
 });
+
+test("a newcomer is given none from before a takeover: whoever has seen the present epoch would refuse it", async () => {
+  const before = { logId: "0".repeat(32), epoch: 1, cursor: {}, pageCount: 1, pageSizeBytes: 4096 };
+  const taken = { ...before, epoch: 2 };
+  const snapshots = new Snapshots({
+    capture: { meta: taken },
+    store: { list: () => [before] },
+    logBytesAfter: () => 0,
+  } as unknown as ConstructorParameters<typeof Snapshots>[0]);
+  Object.assign(snapshots, { running: Promise.resolve(taken) });
+  expect(await snapshots.latest()).toBe(taken);
+});

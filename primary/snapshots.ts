@@ -174,6 +174,8 @@ export class Snapshots {
   /** Whether a newcomer would fetch too much log after it, if there is one. */
   private isOutgrown(snapshot: SnapshotInfo | undefined): boolean {
     if (snapshot === undefined) return true;
+    // From before a takeover: whoever has seen the present epoch refuses it.
+    if (snapshot.epoch < this.options.capture.meta.epoch) return true;
     const snapshotBytes = snapshot.pageCount * snapshot.pageSizeBytes;
     return isOutgrown({ logBytesAfter: this.options.logBytesAfter(snapshot.cursor), snapshotBytes });
   }

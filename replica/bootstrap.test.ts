@@ -43,11 +43,13 @@ const options = (
   dataDir: string,
   client: SnapshotClient,
   take: (bytes: number) => void,
+  epochSeen = 0,
 ): Parameters<typeof downloadSnapshot>[0] =>
   ({
     client,
     files: replicaFiles(dataDir, join(dataDir, "edge.db")),
     room: { data: { take }, database: { take } },
+    epochSeen: () => epochSeen,
     onProgress: () => undefined,
   }) as unknown as Parameters<typeof downloadSnapshot>[0];
 
@@ -82,4 +84,15 @@ test("an image for which there is no room is refused before its first byte, and 
   expect(asked).toEqual([IMAGE.length + 3 * 8]);
   expect(statSync(join(dataDir, "bootstrap.part")).size).toBe(0);
   expect(existsSync(join(dataDir, "bootstrap.json"))).toBe(false);
+});
+
+test("a snapshot of an epoch before one that was seen is refused, and what there is of one is not gone on with", async () => {
+  const dataDir = temporaryFolder();
+  const { client, asked } = sending(IMAGE.subarray(0, 2 * PAGE_BYTES), IMAGE, IMAGE);
+  const download = (seen: number): Promise<SnapshotHead> =>
+    downloadSnapshot(options(dataDir, client, () => undefined, seen));
+  await expect(download(1)).rejects.toMatchObject({ code: "protocol_violation" });
+  await download(1);
+  await expect(download(2)).rejects.toMatchObject({ code: "stale_epoch" });
+  expect(asked).toEqual([0, 0, 0]);
 });

@@ -24,6 +24,7 @@ import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage, systemCode } from "../shared/storage/storage-error.ts";
 import { hex64, lockPage } from "../shared/units.ts";
 import { violation } from "./answers.ts";
+import { assertNotStale } from "./fencing.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
 import { imageBytes } from "./snapshot-client.ts";
 import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
@@ -36,6 +37,8 @@ export interface BootstrapOptions {
   readonly client: SnapshotClient;
   readonly files: ReplicaFiles;
   readonly room: ReplicaRoom;
+  /** The newest epoch that was seen of a history; 0 where none was. */
+  readonly epochSeen: (logId: string) => number;
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -45,18 +48,20 @@ export interface BootstrapOptions {
  * still has that snapshot. On return every page is verified, the image is on the disk, and the page table beside it is
  * that of the image. Nothing has appeared under the replica's own path yet: see {@link publishImage}.
  *
- * @throws unreachable, timeout, not_tailrace, protocol_violation, overloaded, not_ready, storage_failed
+ * @throws unreachable, timeout, not_tailrace, protocol_violation, overloaded, not_ready, stale_epoch, storage_failed
  */
 export async function downloadSnapshot({
   client,
   files,
   room,
+  epochSeen,
   onProgress,
   signal,
 }: BootstrapOptions): Promise<SnapshotHead> {
   const part = new PartFile(files);
   try {
-    const known = readInfo(files);
+    const kept = readInfo(files);
+    const known = kept !== undefined && kept.epoch >= epochSeen(kept.logId) ? kept : undefined;
     if (known === undefined) part.restart();
     else part.resume(known, onProgress);
     let head = known;
@@ -69,6 +74,7 @@ export async function downloadSnapshot({
       await client.read(range, {
         start: (found, offset) => {
           assertUsable(found);
+          assertNotStale(found.epoch, epochSeen(found.logId), "the primary's snapshot");
           if (offset === 0) part.restart(found);
           const { pageCount } = found.state;
           room.database.take(

@@ -13,6 +13,8 @@ import { replicaRoom } from "../shared/storage/disk-room.ts";
 import { LocalReplica } from "./local-replica.ts";
 import type { SnapshotClient } from "./snapshot-client.ts";
 
+type Options = Parameters<typeof LocalReplica.open>[0];
+
 const PAGE_SIZE = 512;
 
 /** A client whose primary has this image, and counts how often it was asked for it. */
@@ -45,6 +47,29 @@ function smallDatabase(file: string): Buffer {
   return readFileSync(file);
 }
 
+function openIn(folder: string, options: Partial<Options>): LocalReplica {
+  const [file, dataDir] = [join(folder, "edge.db"), join(folder, "edge.db-tailrace")];
+  mkdirSync(dataDir);
+  const eventLoop = new EventLoopDelay("test", () => performance.now());
+  const { replica } = LocalReplica.open({
+    file,
+    dataDir,
+    driver,
+    isDurable: true,
+    seen: {},
+    bootId: UNKNOWN_BOOT,
+    room: replicaRoom(dataDir, file, { keepFreeBytes: 0, nowMs: () => performance.now() }),
+    nowMs: () => performance.now(),
+    metrics: new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 << 20 }),
+    report: () => {},
+    onApplied: () => {},
+    ...options,
+  });
+  onTestFinished(() => replica.close());
+  onTestFinished(() => eventLoop.close());
+  return replica;
+}
+
 test("a bootstrap that fails once the image is in place goes on from there, and takes it for nobody else's", async () => {
   const folder = temporaryFolder();
   const { client, downloads } = clientOf(smallDatabase(join(folder, "source.db")));
@@ -56,24 +81,7 @@ test("a bootstrap that fails once the image is in place goes on from there, and 
       return driver.open(file, options);
     },
   };
-  const [file, dataDir] = [join(folder, "edge.db"), join(folder, "edge.db-tailrace")];
-  mkdirSync(dataDir);
-  const eventLoop = new EventLoopDelay("test", () => performance.now());
-  const { replica } = LocalReplica.open({
-    file,
-    dataDir,
-    driver: failing,
-    isDurable: true,
-    seen: {},
-    bootId: UNKNOWN_BOOT,
-    room: replicaRoom(dataDir, file, { keepFreeBytes: 0, nowMs: () => performance.now() }),
-    nowMs: () => performance.now(),
-    metrics: new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 << 20 }),
-    report: () => {},
-    onApplied: () => {},
-  });
-  onTestFinished(() => replica.close());
-  onTestFinished(() => eventLoop.close());
+  const replica = openIn(folder, { driver: failing });
   const bootstrap = (): Promise<void> => replica.bootstrap(client, () => {}, new AbortController().signal);
 
   await expect(bootstrap()).rejects.toThrow("unable to open");
@@ -82,4 +90,13 @@ test("a bootstrap that fails once the image is in place goes on from there, and 
   expect(downloads()).toBe(1);
   expect(replica.position?.applied.txid).toBe(1);
   expect(replica.isReadable).toBe(true);
+});
+
+test("an epoch once seen is not forgotten with database and position: a bootstrap refuses an older one", async () => {
+  const folder = temporaryFolder();
+  const { client } = clientOf(smallDatabase(join(folder, "source.db")));
+  const replica = openIn(folder, { seen: { logId: "0".repeat(32), epoch: 2 } });
+  const bootstrap = replica.bootstrap(client, () => {}, new AbortController().signal);
+  await expect(bootstrap).rejects.toMatchObject({ code: "stale_epoch" });
+  expect(replica.isGone).toBe(true);
 });

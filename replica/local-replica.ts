@@ -221,7 +221,8 @@ export class LocalReplica {
   ): Promise<void> {
     const { file, bootId, room } = this.options;
     const { bootstrapPart } = this.files;
-    const head = await downloadSnapshot({ client, files: this.files, room, onProgress, signal });
+    const epochSeen = (logId: string): number => this.epochSeen(logId);
+    const head = await downloadSnapshot({ client, files: this.files, room, epochSeen, onProgress, signal });
     // The log of what was here before must never be met by the new position, whatever happens from here on.
     this.copy?.close();
     this.copy = undefined;
@@ -246,7 +247,17 @@ export class LocalReplica {
     const { bootId, room } = this.options;
     const database = this.openDatabase();
     const replaceLog = (): void => this.replaceCopy();
-    const outcome = await resync({ ...source, database, files, positionFile, replaceLog, bootId, room });
+    const epochSeen = (logId: string): number => this.epochSeen(logId);
+    const outcome = await resync({
+      ...source,
+      database,
+      files,
+      positionFile,
+      replaceLog,
+      bootId,
+      room,
+      epochSeen,
+    });
     // What was read page by page a moment ago need not be read again.
     this.wasRunning = true;
     await this.stand();
@@ -423,6 +434,12 @@ export class LocalReplica {
     await standing?.care.end();
     standing?.batches.close();
     standing?.table.close();
+  }
+
+  /** The newest of a history, whether or not the position still knows of it; 0 where none was seen. */
+  private epochSeen(logId: string): number {
+    const known = [this.positionFile.position, this.options.seen];
+    return Math.max(...known.map((seen) => (seen?.logId === logId ? (seen.epoch ?? 0) : 0)));
   }
 
   private firstWork(): Work {

@@ -102,7 +102,9 @@ export class OwnSnapshots {
     await this.taking?.catch(() => undefined);
   }
 
-  private isOutgrown({ cursor, pageCount, pageSizeBytes }: SnapshotInfo): boolean {
+  private isOutgrown({ cursor, pageCount, pageSizeBytes, epoch }: SnapshotInfo): boolean {
+    // Whoever has seen the present one would refuse it.
+    if (epoch < (this.options.local.position?.epoch ?? 0)) return true;
     const logBytesAfter = this.options.logBytesAfter(cursor);
     return isOutgrown({ logBytesAfter, snapshotBytes: pageCount * pageSizeBytes });
   }

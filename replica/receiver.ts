@@ -6,6 +6,7 @@ import { HEADER } from "../shared/protocol.ts";
 import { hex64 } from "../shared/units.ts";
 import type { Cursor, DatabaseChecksum, Txid } from "../shared/units.ts";
 import { AnswerHeaders, assertTailrace, peerError, violation } from "./answers.ts";
+import { assertNotStale } from "./fencing.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -211,15 +212,7 @@ export function assertHistory(
       },
     );
   }
-  if (epoch < known.epoch) {
-    throw new TailraceError(
-      "stale_epoch",
-      `${what}: the node is at epoch ${epoch}, epoch ${known.epoch} was seen`,
-      {
-        hint: "A newer primary has taken over: point the replica at that one.",
-      },
-    );
-  }
+  assertNotStale(epoch, known.epoch, what);
 }
 
 function decode(body: Buffer, headers: AnswerHeaders, maxBytes: number, what: string): Buffer {

@@ -7,6 +7,7 @@ import { NodeProcess } from "../test/harness/node-process.ts";
 import { writeMeta } from "../shared/storage/meta-file.ts";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowThread } from "./follow-thread.ts";
+import type { Position } from "../shared/format/position.ts";
 import { ReplicaIdentity } from "./replica-identity.ts";
 
 const draw = (name: string) => () => name;
@@ -24,6 +25,23 @@ test("a primary's folder is refused", () => {
   const logId = "0".repeat(32);
   writeMeta(meta, { role: "primary", logId, epoch: 1, databaseFile: "1:2", pageSizeBytes: 4096 });
   expect(() => ReplicaIdentity.open(meta, undefined, draw("x"))).toThrow(/is a primary's/);
+});
+
+test("the epoch of one history never goes back; another history may come with any", () => {
+  const folder = temporaryFolder();
+  const [meta, file] = [path.join(folder, "meta.json"), path.join(folder, "edge.db")];
+  writeFileSync(file, "");
+  const identity = ReplicaIdentity.open(meta, "name", draw("x"));
+  const note = (history: string, epoch: number): void =>
+    identity.note({ logId: history.repeat(32), epoch, pageSizeBytes: 4096 } as Position, file);
+  note("a", 2);
+  note("a", 1);
+  expect(ReplicaIdentity.open(meta, undefined, draw("x")).seen).toMatchObject({ epoch: 2 });
+  note("b", 1);
+  expect(ReplicaIdentity.open(meta, undefined, draw("x")).seen).toMatchObject({
+    logId: "b".repeat(32),
+    epoch: 1,
+  });
 });
 
 async function follow(primary: string, file: string): Promise<FollowThread> {

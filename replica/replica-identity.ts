@@ -48,9 +48,10 @@ export class ReplicaIdentity {
     return this.meta;
   }
 
-  /** Takes down what has changed. @throws storage_failed */
-  note({ logId, epoch, pageSizeBytes }: Position, file: string): void {
+  /** Takes down what has changed. The epoch of one history never goes back. @throws storage_failed */
+  note({ logId, epoch: newEpoch, pageSizeBytes }: Position, file: string): void {
     const { meta } = this;
+    const epoch = meta.logId === logId ? Math.max(meta.epoch ?? 0, newEpoch) : newEpoch;
     if (meta.logId === logId && meta.epoch === epoch && meta.pageSizeBytes === pageSizeBytes) return;
     const changed = { ...meta, logId, epoch, pageSizeBytes, databaseFile: identityOf(file) };
     writeMeta(this.path, changed);

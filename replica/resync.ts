@@ -14,6 +14,7 @@ import { hex64, lockPage } from "../shared/units.ts";
 import type { Cursor, PageNumber } from "../shared/units.ts";
 import { violation } from "./answers.ts";
 import { BatchReader } from "./batch.ts";
+import { assertNotStale } from "./fencing.ts";
 import { isUndisturbed, markOf } from "./left-mark.ts";
 import { scanInto } from "./page-scan.ts";
 import { stampOf } from "./position-file.ts";
@@ -46,6 +47,8 @@ export interface ResyncOptions extends ResyncSource {
   readonly replaceLog: () => void;
   readonly bootId: string;
   readonly room: ReplicaRoom;
+  /** The newest epoch that was seen of a history; 0 where none was. */
+  readonly epochSeen: (logId: string) => number;
 }
 
 export interface ResyncOutcome {
@@ -76,7 +79,8 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
   const { client, database, files, positionFile, bootId, signal, room } = options;
   const before = client.fetchedBytes;
   const head = await client.head(signal);
-  assertCompatible(head, database.appender.pageSizeBytes, positionFile.position);
+  assertCompatible(head, database.appender.pageSizeBytes);
+  assertNotStale(head.epoch, options.epochSeen(head.logId), "the primary's snapshot");
   const { pageSizeBytes } = head;
   const { pageCount } = head.state;
   // Hashes twice: as they come, and in the page table.
@@ -306,7 +310,7 @@ export function landed(head: SnapshotHead, left: LeftMark, file: string, bootId:
   };
 }
 
-function assertCompatible(head: SnapshotHead, pageSizeBytes: number, position: Position | undefined): void {
+function assertCompatible(head: SnapshotHead, pageSizeBytes: number): void {
   if (head.pageSizeBytes !== pageSizeBytes) {
     throw new TailraceError(
       "page_size_changed",
@@ -316,13 +320,4 @@ function assertCompatible(head: SnapshotHead, pageSizeBytes: number, position: P
   }
   if (head.state.pageCount === 0)
     throw new TailraceError("not_ready", "the primary's database is empty yet", { retryable: true });
-  if (position !== undefined && position.logId === head.logId && head.epoch < position.epoch) {
-    throw new TailraceError(
-      "stale_epoch",
-      `the node is at epoch ${head.epoch}, epoch ${position.epoch} was seen`,
-      {
-        hint: "A newer primary has taken over: point the replica at that one.",
-      },
-    );
-  }
 }
