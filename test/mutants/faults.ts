@@ -340,9 +340,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "older-epoch-followed",
     mistake: "follows a primary that another one has replaced",
-    file: "replica/receiver.ts",
-    from: `  if (epoch < known.epoch) {`,
-    to: `  if (epoch < 0) {`,
+    file: "replica/fencing.ts",
+    from: `  if (epoch >= seenEpoch) return;`,
+    to: `  if (epoch >= 0) return;`,
     tests: ["replica/receiver.test.ts"],
   },
   {
