@@ -1,4 +1,4 @@
-import { AggregatorRegistry } from "prom-client";
+import AggregatorRegistry from "prom-client/lib/cluster.js";
 import type { MetricsJson } from "./metric-set.ts";
 
 /** Of {@link joined}. */

@@ -1,4 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Gauge from "prom-client/lib/gauge.js";
+import Histogram from "prom-client/lib/histogram.js";
+import Registry from "prom-client/lib/registry.js";
 import type { GaugeConfiguration } from "prom-client";
 
 /** A thread's metrics as they go to another thread: what prom-client's `Registry.getMetricsAsJSON` gives. */
