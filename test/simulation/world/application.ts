@@ -159,7 +159,10 @@ export class Application {
     const { present } = oracle;
     // The WAL was restarted, or recovered: no commit.
     if (present.checksum === checksum && present.pageCount === pageCount) return true;
-    if (this.drafted === undefined) return oracle.moveTo({ checksum, pageCount });
+    const known = oracle.find({ checksum, pageCount });
+    // Whoever opened the database last may have found less of it than there was, whatever was about to be committed.
+    const isKnown = known.length > 0 && known.every(({ digest }) => digest !== this.drafted?.digest);
+    if (this.drafted === undefined || isKnown) return oracle.moveTo({ checksum, pageCount });
     if (image.mark === before) return true;
     oracle.commit({ checksum, pageCount, ...this.drafted });
     counts.add("commits");
