@@ -7,18 +7,18 @@ import type { WalMark } from "../shared/format/record.ts";
 import { DamagedLogError } from "../shared/log/damaged-log-error.ts";
 import { LogWriter } from "../shared/log/log-writer.ts";
 import type { Durability, LogStorage } from "../shared/log/log-writer.ts";
+import { lackingAfter } from "../shared/log/power-loss.ts";
 import { listSegments } from "../shared/log/segment-files.ts";
 import { DatabaseView } from "../shared/pages/database-view.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { fillTable, scanView } from "../shared/pages/scan.ts";
 import { judgeDatabase } from "../shared/plan/reconcile.ts";
 import type { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
-import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { readMeta, writeMeta } from "../shared/storage/meta-file.ts";
 import type { PrimaryMeta as Meta } from "../shared/storage/meta-file.ts";
 import type { AttachedDatabase } from "./attached-database.ts";
-import { closedAt, wasClosedCleanly } from "./clean-close.ts";
+import { readCleanClose, wasClosedCleanly } from "./clean-close.ts";
 import { inSlices, recordDifference } from "./difference.ts";
 import { loggedStates, openPageTable, setLogAside } from "./history.ts";
 import type { Pin } from "./pin.ts";
@@ -129,14 +129,14 @@ function openLog(options: EstablishOptions, meta: Meta): LogWriter | string {
   if (!existsSync(folder.logFolder) || listSegments(folder.logFolder).length === 0)
     return "its segments are gone";
   try {
-    const wentDown = meta.bootId !== bootId || bootId === UNKNOWN_BOOT;
+    const lacking = lackingAfter(meta, bootId, readCleanClose(folder));
     const { log, cut } = LogWriter.open({
       ...logOptions(options, meta, { txid: 0, checksum: 0n, pageCount: 0 }),
       // All of a slice is synced at once: some of it may be there without what comes before. Nobody was told of it.
-      lackingAfter: wentDown ? closedAt(folder, meta.logId) : undefined,
+      lackingAfter: lacking,
     });
     if (cut !== undefined) {
-      const what = wentDown ? "what the machine went down over" : "an unfinished record";
+      const what = lacking === undefined ? "an unfinished record" : "what the machine went down over";
       say(`cut ${cut.bytes} bytes of ${what} off log segment ${cut.segment}`);
     }
     // Nobody may begin at a state that the log had, and will not have again.

@@ -9,7 +9,7 @@ import { PageTable } from "../shared/pages/page-table.ts";
 import { hex64 } from "../shared/units.ts";
 import { Applier, FOREIGN_WRITE_HINT } from "./applier.ts";
 import { BatchReader } from "./batch.ts";
-import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
+import { isSameBoot } from "../shared/storage/boot-id.ts";
 import { isSameWal, isUndisturbed, markOf } from "./left-mark.ts";
 import { replayInto, scanInto } from "./page-scan.ts";
 import { sameStamp, stampOf } from "./position-file.ts";
@@ -110,8 +110,8 @@ function judge(
   const { left, intended, isClean, isStamped, stamp } = position;
   const isAsStamped =
     (isClean || isStamped) && found.mxFrame === 0 && sameStamp(stampOf(database.file), stamp);
-  const isSameBoot = position.bootId === bootId && bootId !== UNKNOWN_BOOT;
-  if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: false, isPowerLoss: true };
+  if (!isSameBoot(position.bootId, bootId) && !isClean && !isAsStamped)
+    return { isTrusted: false, isPowerLoss: true };
   const isTrusted =
     isAsStamped ||
     (left.frame > 0 && isSameWal(found, left)) ||

@@ -3,6 +3,11 @@ import { readFileSync } from "node:fs";
 /** Stands for a boot that cannot be told from others: it never counts as the same one. */
 export const UNKNOWN_BOOT = "00000000000000000000000000000000";
 
+/** Whether the machine has been up all the time since it had the noted boot id; undefined where none was noted. */
+export function isSameBoot(noted: string | undefined, now: string): boolean {
+  return noted === now && now !== UNKNOWN_BOOT;
+}
+
 /**
  * 32 hex digits that change with each boot of the machine: what was written under another one went through a power
  * loss or an orderly shutdown. {@link UNKNOWN_BOOT} where the system has no such id.

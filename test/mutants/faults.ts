@@ -178,8 +178,8 @@ export const FAULTS: readonly Fault[] = [
     name: "power-loss-unnoticed",
     mistake: "takes a machine that went down for a process that died",
     file: "replica/recovery.ts",
-    from: `if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: false, isPowerLoss: true };`,
-    to: `if (!isSameBoot && !isClean && !isAsStamped) return { isTrusted: true, isPowerLoss: false };`,
+    from: `return { isTrusted: false, isPowerLoss: true };`,
+    to: `return { isTrusted: true, isPowerLoss: false };`,
     tests: ["replica/power-loss.test.ts"],
   },
   {
@@ -290,9 +290,9 @@ export const FAULTS: readonly Fault[] = [
     name: "clean-close-believed",
     mistake: "believes the note of a clean close without looking at the file",
     file: "primary/clean-close.ts",
-    from: `    data.databaseChecksum === hex64(log.headChecksum) &&
-    data.file === stampOf(databaseFile)`,
-    to: `    data.databaseChecksum === hex64(log.headChecksum) &&
+    from: `    closed.databaseChecksum === hex64(log.headChecksum) &&
+    closed.file === stampOf(databaseFile)`,
+    to: `    closed.databaseChecksum === hex64(log.headChecksum) &&
     stampOf(databaseFile) !== ""`,
     tests: ["primary/clean-close.test.ts"],
   },
