@@ -43,9 +43,28 @@ class Server extends real.Server {
   override close(done?: () => void): this {
     this.listening_?.close();
     this.closed = done;
-    super.closeIdleConnections();
+    this.closeIdleConnections();
     this.endWhenAlone();
     return this;
+  }
+
+  override closeIdleConnections(): void {
+    this.destroyInOrder(() => super.closeIdleConnections());
+  }
+
+  override closeAllConnections(): void {
+    this.destroyInOrder(() => super.closeAllConnections());
+  }
+
+  /** Node takes its connections in the order of their addresses in memory: here it is that in which they came. */
+  private destroyInOrder(close: () => void): void {
+    const chosen = new Set<SimulatedSocket>();
+    for (const socket of this.sockets) socket.destroy = () => (chosen.add(socket), socket);
+    close();
+    for (const socket of this.sockets) {
+      Reflect.deleteProperty(socket, "destroy");
+      if (chosen.has(socket)) socket.destroy();
+    }
   }
 
   private accept(socket: SimulatedSocket): void {
