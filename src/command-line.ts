@@ -42,7 +42,7 @@ export async function runCommandLine({
     })
     .exitOverride();
   for (const command of commands) {
-    addCommand(program, command, async (operands, flags) => {
+    addCommand(program, command, words.includes(command.name), async (operands, flags) => {
       exitCode = await runCommand(command, operands, flags, environment, streams);
     });
   }
@@ -123,15 +123,17 @@ async function runCommand(
   }
 }
 
+/** @param isNamed whether it may be the one that is run: to tell a command's flags takes longer than to parse them */
 function addCommand(
   program: CommanderCommand,
   { name, summary, operands, settings }: Command,
+  isNamed: boolean,
   action: (operands: string[], flags: Record<string, unknown>) => Promise<void>,
 ): void {
   const command = program.command(name).description(summary);
   for (const { name: operandName, description } of operands)
     command.argument(`<${operandName}>`, description);
-  for (const info of describeSettings(settings)) command.addOption(toOption(info));
+  if (isNamed) for (const info of describeSettings(settings)) command.addOption(toOption(info));
   command.addOption(
     new Option("--config <FILE>", "JSON file with any of these flags as keys [TAILRACE_CONFIG]"),
   );

@@ -3,7 +3,8 @@ import { TailraceError } from "../shared/errors.ts";
 import { count, printable } from "../shared/human.ts";
 import { verificationStatusSchema } from "../shared/status.ts";
 import type { VerificationStatus } from "../shared/status.ts";
-import { ask, errorOfNode, shownUrl } from "./node-client.ts";
+import { ask, errorOfNode } from "./node-client.ts";
+import { shownUrl } from "./node-url.ts";
 
 const POLL_MS = 200;
 /** Between two lines of progress of one node. */

@@ -3,8 +3,7 @@ import type { HttpResponseResolver } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { runCommandLine } from "../src/command-line.ts";
-import { statusCommand } from "../src/commands/status.ts";
-import { verifyCommand } from "../src/commands/verify.ts";
+import { commands } from "../src/commands.ts";
 import { primaryStatus } from "./harness/status-documents.ts";
 
 /*
@@ -32,7 +31,6 @@ async function transcript(...words: readonly string[]): Promise<string> {
     vi.spyOn(stream, "write").mockImplementation(write),
   );
   try {
-    const commands = [statusCommand, verifyCommand];
     const code = await runCommandLine({ commands, words, environment: { NO_COLOR: "1" } });
     return `${text}exit ${code}\n`;
   } finally {

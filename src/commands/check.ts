@@ -6,26 +6,16 @@ import { loadDriver } from "../../shared/sqlite/driver.ts";
 import { hex64 } from "../../shared/units.ts";
 import { findingsText } from "../check-text.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
 import type { Output } from "../output.ts";
-import { checkSettings } from "../configuration/local-settings.ts";
 import type { CheckSettings } from "../configuration/local-settings.ts";
 
 /** Between two lines of progress. */
 const PROGRESS_MS = 2000;
 
-export const checkCommand: Command<CheckSettings> = {
-  name: "check",
-  summary: "examine a data folder that no node is using; nothing is changed",
-  operands: [
-    { name: "DIR", description: "a data folder, as app.db-tailrace, or the database that it belongs to" },
-  ],
-  settings: checkSettings,
-  run,
-};
-
-async function run(call: Call<CheckSettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `check`. */
+export async function run(call: Call<CheckSettings>): Promise<number> {
   const { output, settings } = call;
   const folder = findDataFolder(operand(call, 0));
   const letGo = holdForReading(folder, await loadDriver("node:sqlite"));

@@ -1,21 +1,14 @@
 import { checkpointOutcomeSchema } from "../../shared/admin.ts";
 import { count, counted } from "../../shared/human.ts";
-import { checkpointSettings } from "../configuration/ask-settings.ts";
 import type { AskSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
-import { ask, parseNodeUrl } from "../node-client.ts";
+import { ask } from "../node-client.ts";
+import { parseNodeUrl } from "../node-url.ts";
 
-export const checkpointCommand: Command<AskSettings> = {
-  name: "checkpoint",
-  summary: "have the node at URL copy its SQLite WAL into the database file now",
-  operands: [{ name: "URL", description: "a node, as http://host:4800" }],
-  settings: checkpointSettings,
-  run,
-};
-
-async function run(call: Call<AskSettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `checkpoint`. */
+export async function run(call: Call<AskSettings>): Promise<number> {
   const { output, settings } = call;
   const outcome = await ask(parseNodeUrl(operand(call, 0)), {
     method: "POST",

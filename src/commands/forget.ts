@@ -2,29 +2,19 @@ import { forgottenDocumentSchema, replicasDocumentSchema } from "../../shared/ad
 import { TailraceError, asTailraceError } from "../../shared/errors.ts";
 import { printable, size } from "../../shared/human.ts";
 import type { ReplicaStatus } from "../../shared/status.ts";
-import { forgetSettings } from "../configuration/ask-settings.ts";
 import type { AskSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
 import { nearest } from "../configuration/nearest.ts";
-import { ask, parseNodeUrl } from "../node-client.ts";
-
-export const forgetCommand: Command<AskSettings> = {
-  name: "forget",
-  summary: "have the node at URL forget the replica ID, and keep no more log for it",
-  operands: [
-    { name: "URL", description: "a node, as http://host:4800" },
-    { name: "ID", description: "of the replica, as tailrace replicas lists it" },
-  ],
-  settings: forgetSettings,
-  run,
-};
+import { ask } from "../node-client.ts";
+import { parseNodeUrl } from "../node-url.ts";
 
 /** So many of the known ids are named to somebody who gave another. */
 const NAMED_IDS = 5;
 
-async function run(call: Call<AskSettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `forget`. */
+export async function run(call: Call<AskSettings>): Promise<number> {
   const { output, settings } = call;
   const url = parseNodeUrl(operand(call, 0));
   const id = operand(call, 1);

@@ -1,23 +1,19 @@
 import { startCapture } from "../../primary/capture-thread.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { operand } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
 import { PRIMARY_LIMIT_KEYS, limitsForEngine } from "../configuration/node-limits.ts";
-import { primarySettings } from "../configuration/node-settings.ts";
 import type { PrimarySettings } from "../configuration/node-settings.ts";
 import { startNode } from "../node.ts";
 import { serve } from "../serving.ts";
 import type { Serving } from "../serving.ts";
 
-export const primaryCommand: Command<PrimarySettings> = {
-  name: "primary",
-  summary: "follow the commits of FILE, whoever writes it, and serve them to replicas",
-  operands: [{ name: "FILE", description: "the database; created if it is missing" }],
-  settings: primarySettings,
-  run: (call) => serve(call, (serving) => run(call, serving)),
-};
+/** What {@link ../commands.ts} says of `primary`. */
+export function run(call: Call<PrimarySettings>): Promise<number> {
+  return serve(call, (serving) => runNode(call, serving));
+}
 
-async function run(
+async function runNode(
   call: Call<PrimarySettings>,
   { log, untilStopped, onReload }: Serving<PrimarySettings>,
 ): Promise<number> {

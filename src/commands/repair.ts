@@ -11,24 +11,14 @@ import { TailraceError } from "../../shared/errors.ts";
 import { loadDriver } from "../../shared/sqlite/driver.ts";
 import { DataFolder } from "../../shared/storage/data-folder.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
 import { planText } from "../repair-text.ts";
-import { repairSettings } from "../configuration/local-settings.ts";
 import type { RepairSettings } from "../configuration/local-settings.ts";
 import { isWell, progressTo } from "./check.ts";
 
-export const repairCommand: Command<RepairSettings> = {
-  name: "repair",
-  summary: "cut a damaged end off the log in a data folder, after saying what would go",
-  operands: [
-    { name: "DIR", description: "a data folder, as app.db-tailrace, or the database that it belongs to" },
-  ],
-  settings: repairSettings,
-  run,
-};
-
-async function run(call: Call<RepairSettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `repair`. */
+export async function run(call: Call<RepairSettings>): Promise<number> {
   const { output, settings } = call;
   const folder = findDataFolder(operand(call, 0));
   const driver = await loadDriver("node:sqlite");

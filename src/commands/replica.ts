@@ -1,32 +1,22 @@
 import { startFollowing } from "../../replica/follow-thread.ts";
 import { asTailraceError } from "../../shared/errors.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { operand } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
 import { withoutCredentials } from "../log/redact.ts";
-import { parseNodeUrl } from "../node-client.ts";
+import { parseNodeUrl } from "../node-url.ts";
 import { REPLICA_LIMIT_KEYS, limitsForEngine } from "../configuration/node-limits.ts";
-import { replicaSettings } from "../configuration/node-settings.ts";
 import type { ReplicaSettings } from "../configuration/node-settings.ts";
 import { startNode } from "../node.ts";
 import { serve } from "../serving.ts";
 import type { Serving } from "../serving.ts";
 
-export const replicaCommand: Command<ReplicaSettings> = {
-  name: "replica",
-  summary: "keep FILE byte-identical to the database of the node at URL, while anybody reads it",
-  operands: [
-    { name: "URL", description: "a primary or another replica, as http://host:4800" },
-    {
-      name: "FILE",
-      description: "the replica's database; made if it is missing, never another database overwritten",
-    },
-  ],
-  settings: replicaSettings,
-  run: (call) => serve(call, (serving) => run(call, serving)),
-};
+/** What {@link ../commands.ts} says of `replica`. */
+export function run(call: Call<ReplicaSettings>): Promise<number> {
+  return serve(call, (serving) => runNode(call, serving));
+}
 
-async function run(
+async function runNode(
   call: Call<ReplicaSettings>,
   { log, stop, untilStopped, onReload }: Serving<ReplicaSettings>,
 ): Promise<number> {

@@ -1,24 +1,17 @@
 import { replicasDocumentSchema } from "../../shared/admin.ts";
 import { trackedFindings } from "../../shared/plan/health.ts";
-import { judgeSettings } from "../configuration/ask-settings.ts";
 import type { JudgeSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
 import { findingLines } from "../findings-text.ts";
-import { ask, parseNodeUrl, shownUrl } from "../node-client.ts";
+import { ask } from "../node-client.ts";
+import { parseNodeUrl, shownUrl } from "../node-url.ts";
 import { replicaLines } from "../replica-table.ts";
 import { lookOrWatch, paperOf } from "../watch.ts";
 
-export const replicasCommand: Command<JudgeSettings> = {
-  name: "replicas",
-  summary: "list the replicas that the node at URL feeds, the worst first",
-  operands: [{ name: "URL", description: "a node, as http://host:4800" }],
-  settings: judgeSettings,
-  run,
-};
-
-async function run(call: Call<JudgeSettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `replicas`. */
+export async function run(call: Call<JudgeSettings>): Promise<number> {
   const { output, settings } = call;
   const { timeoutMs, maxLagSeconds } = settings;
   const url = parseNodeUrl(operand(call, 0));

@@ -4,21 +4,13 @@ import type { SnapshotsDocument } from "../../shared/admin.ts";
 import { TailraceError } from "../../shared/errors.ts";
 import { duration, size } from "../../shared/human.ts";
 import type { SnapshotStatus } from "../../shared/status.ts";
-import { snapshotSettings } from "../configuration/ask-settings.ts";
 import type { AskSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
-import { ask, errorOfNode, fetchStatus, parseNodeUrl, shownUrl } from "../node-client.ts";
+import { ask, errorOfNode, fetchStatus } from "../node-client.ts";
+import { parseNodeUrl, shownUrl } from "../node-url.ts";
 import type { Output } from "../output.ts";
-
-export const snapshotCommand: Command<AskSettings> = {
-  name: "snapshot",
-  summary: "have the node at URL take a snapshot now, and wait for it",
-  operands: [{ name: "URL", description: "a node, as http://host:4800" }],
-  settings: snapshotSettings,
-  run,
-};
 
 /** How long the node itself is let wait: after it, there is progress to tell of. */
 const FIRST_WAIT_MS = 2_000;
@@ -28,7 +20,8 @@ const TELL_MS = 5_000;
 /** Of one answer. */
 const ANSWER_MS = 10_000;
 
-async function run(call: Call<AskSettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `snapshot`. */
+export async function run(call: Call<AskSettings>): Promise<number> {
   const { output, settings } = call;
   const url = parseNodeUrl(operand(call, 0));
   const startedMs = performance.now();

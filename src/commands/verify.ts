@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TailraceError, asTailraceError } from "../../shared/errors.ts";
 import { printable } from "../../shared/human.ts";
 import type { VerificationStatus } from "../../shared/status.ts";
-import { verifySettings } from "../configuration/ask-settings.ts";
 import type { VerifySettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { verificationText, verifyDeeply } from "../deep-verification.ts";
 import { EXIT_DONE, EXIT_NOT_AS_IT_SHOULD } from "../exit-code.ts";
-import { fetchStatus, parseNodeUrl, shownUrl } from "../node-client.ts";
+import { fetchStatus } from "../node-client.ts";
+import { parseNodeUrl, shownUrl } from "../node-url.ts";
 import type { NodePosition } from "../node-client.ts";
 import type { Output } from "../output.ts";
 import { NodeComparer } from "../verify.ts";
@@ -16,20 +16,10 @@ import type { Comparison } from "../verify.ts";
 
 const POLL_MS = 10;
 
-export const verifyCommand: Command<VerifySettings> = {
-  name: "verify",
-  summary: "compare two nodes at one txid by their database checksums, while they move",
-  operands: [
-    { name: "URL", description: "a node, as http://host:4800" },
-    { name: "URL2", description: "the node to compare it with" },
-  ],
-  settings: verifySettings,
-  run,
-};
-
 type Pair<T> = readonly [T, T];
 
-async function run(call: Call<VerifySettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `verify`. */
+export async function run(call: Call<VerifySettings>): Promise<number> {
   const { output, settings } = call;
   const { deep, timeoutMs } = settings;
   const urls = [parseNodeUrl(operand(call, 0)), parseNodeUrl(operand(call, 1))] as const;

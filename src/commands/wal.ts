@@ -1,25 +1,18 @@
 import { walDocumentSchema } from "../../shared/admin.ts";
 import type { WalDocument } from "../../shared/admin.ts";
-import { lookSettings } from "../configuration/ask-settings.ts";
 import type { LookSettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call } from "../command.ts";
 import { EXIT_DONE } from "../exit-code.ts";
 import { logPairs, segmentLines, walPairs } from "../log-text.ts";
-import { ask, parseNodeUrl } from "../node-client.ts";
+import { ask } from "../node-client.ts";
+import { parseNodeUrl } from "../node-url.ts";
 import { pairLines } from "../text-table.ts";
 import type { Paper } from "../text-table.ts";
 import { lookOrWatch, paperOf } from "../watch.ts";
 
-export const walCommand: Command<LookSettings> = {
-  name: "wal",
-  summary: "show the log of the node at URL, file by file and what each is kept for, and its SQLite WAL",
-  operands: [{ name: "URL", description: "a node, as http://host:4800" }],
-  settings: lookSettings,
-  run,
-};
-
-async function run(call: Call<LookSettings>): Promise<number> {
+/** What {@link ../commands.ts} says of `wal`. */
+export async function run(call: Call<LookSettings>): Promise<number> {
   const { timeoutMs } = call.settings;
   const url = parseNodeUrl(operand(call, 0));
   return lookOrWatch(call, async (signal) => {
