@@ -33,20 +33,21 @@ const PURE: ReadonlySet<string> = new Set([
   "node:util",
 ]);
 
-const THREAD = "simulated-thread:";
-const THREAD_QUERY = "?thread=";
+const WORKER_QUERY = "?worker";
 
-/** The address of a worker's module as one thread has it: loaded for this one alone. */
-export function threadUrl(module: URL, thread: number): string {
-  return `${module.href}${THREAD_QUERY}${thread}`;
+/** The address of a worker's module as {@link WorkerModule}. */
+export function workerUrl(module: URL): string {
+  return module.href + WORKER_QUERY;
+}
+
+/** A worker's module, loaded once for all threads: what it does when it is loaded is here done by each call. */
+export interface WorkerModule {
+  run(own: { readonly parentPort: unknown; readonly workerData: unknown }): Promise<void>;
 }
 
 export const resolve: ResolveHookSync = (specifier, context, nextResolve) => {
   const parent = context.parentURL ?? "";
   if (!isProduct(parent)) return nextResolve(specifier, context);
-  const [, thread] = parent.split(THREAD_QUERY);
-  if (specifier === "node:worker_threads" && thread !== undefined)
-    return { url: THREAD + thread, format: "module", shortCircuit: true };
   const edge = EDGES.get(specifier);
   if (edge !== undefined) return nextResolve(edge, context);
   if (specifier.startsWith("node:") && !PURE.has(specifier))
@@ -55,24 +56,21 @@ export const resolve: ResolveHookSync = (specifier, context, nextResolve) => {
 };
 
 export const load: LoadHookSync = (url, context, nextLoad) => {
-  if (url.startsWith(THREAD)) {
-    const source = threadModule(url.slice(THREAD.length));
-    return { format: "module", source, shortCircuit: true };
-  }
   const loaded = nextLoad(url, context);
-  if (!isProduct(url) || url.includes(THREAD_QUERY)) return loaded;
+  if (!isProduct(url)) return loaded;
   const source = Buffer.from(loaded.source as Uint8Array).toString();
-  return { ...loaded, source: withMemoryOfThreads(source) };
+  return { ...loaded, source: url.endsWith(WORKER_QUERY) ? asFunction(source) : withMemoryOfThreads(source) };
 };
 
 function isProduct(url: string): boolean {
   return PRODUCT.some((folder) => url.startsWith(folder));
 }
 
-/** node:worker_threads as a thread has it. */
-function threadModule(thread: string): string {
-  const all = JSON.stringify(EDGES.get("node:worker_threads"));
-  return `export * from ${all}; import { takeThread } from ${all}; export const { parentPort, workerData } = takeThread(${thread});`;
+/** Its imports as they are, and all that follows them as the body of a function: each thread has variables of its own. */
+function asFunction(source: string): string {
+  const [imports = ""] = /^(?:import [^;]+;\n)+/.exec(source) ?? [];
+  const body = source.slice(imports.length).replaceAll(/^export (?=type |interface )/gm, "");
+  return `${imports.trimEnd()} export async function run({ parentPort, workerData }) {\n${body}}`;
 }
 
 /**

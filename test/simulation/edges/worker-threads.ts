@@ -2,7 +2,8 @@ import { EventEmitter } from "node:events";
 import type { WorkerOptions } from "node:worker_threads";
 import * as real from "node:worker_threads";
 import { ProcessDied, SimulatedThread, currentProcess, currentThread } from "../core/process.ts";
-import { threadUrl } from "../module-hooks.ts";
+import { workerUrl } from "../module-hooks.ts";
+import type { WorkerModule } from "../module-hooks.ts";
 import { SimulatedPort, clone, makeChannel } from "./message-ports.ts";
 
 /** From the start to the first line of its module. */
@@ -10,8 +11,9 @@ const START_MS = 20;
 /** What is under way in a thread that is to end may still get on. */
 const END_MS = 1;
 
-/** Of the main thread; that of a worker is in its own module: see module-hooks.ts. */
+/** Of the main thread; a worker has its own: see module-hooks.ts. */
 export const parentPort = null;
+export const workerData = null;
 
 class SimulatedChannel {
   readonly port1: SimulatedPort;
@@ -35,22 +37,7 @@ export function receiveMessageOnPort(
   return port.take();
 }
 
-interface Beginning {
-  readonly parentPort: SimulatedPort;
-  readonly workerData: unknown;
-}
-
-let threads = 0;
-const beginnings = new Map<number, Beginning>();
-
-/** For the module of a worker: what it finds in node:worker_threads. */
-export function takeThread(thread: number): Pick<Beginning, "parentPort" | "workerData"> {
-  const beginning = beginnings.get(thread)!;
-  beginnings.delete(thread);
-  return beginning;
-}
-
-/** A thread of the simulated process: its module, loaded for it alone, and events that are its own. */
+/** A thread of the simulated process: its module, run for it alone, and events that are its own. */
 export class Worker extends EventEmitter {
   private readonly port: SimulatedPort;
   private readonly inner: SimulatedPort;
@@ -99,12 +86,11 @@ export class Worker extends EventEmitter {
     return this;
   }
 
-  /** Settles when the module has been loaded and has run: no worker of the product waits for anything in that. */
+  /** Settles when the module has run: no worker of the product waits for anything in that. */
   private async run(module: URL, data: unknown): Promise<void> {
-    const number = ++threads;
-    beginnings.set(number, { parentPort: this.inner, workerData: data });
     try {
-      await import(threadUrl(module, number));
+      const worker = (await import(workerUrl(module))) as WorkerModule;
+      await worker.run({ parentPort: this.inner, workerData: data });
     } catch (error) {
       if (!(error instanceof ProcessDied)) this.thread.crash(error);
     }
