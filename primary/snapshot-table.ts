@@ -4,6 +4,7 @@ import type { LogWriter } from "../shared/log/log-writer.ts";
 import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { readAt } from "../shared/storage/positioned-io.ts";
+import { onStorage } from "../shared/storage/storage-error.ts";
 import { replay } from "./history.ts";
 
 const ENTRY_BYTES = 8;
@@ -29,11 +30,11 @@ export function tableFromSnapshot(folder: DataFolder, log: LogWriter, logId: str
 }
 
 function fill(table: PageTable, path: string, pageCount: number): void {
-  const descriptor = openSync(path, "r");
+  const descriptor = onStorage("open", path, () => openSync(path, "r"));
   try {
     const bytes = Buffer.alloc(SLICE_ENTRIES * ENTRY_BYTES);
     for (let before = 0; before < pageCount; before += SLICE_ENTRIES) {
-      const size = readAt(descriptor, bytes, before * ENTRY_BYTES);
+      const size = onStorage("read", path, () => readAt(descriptor, bytes, before * ENTRY_BYTES));
       for (let at = 0; at + ENTRY_BYTES <= size; at += ENTRY_BYTES) {
         table.set(before + at / ENTRY_BYTES + 1, bytes.readBigUInt64LE(at));
       }

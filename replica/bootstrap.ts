@@ -21,7 +21,8 @@ import { syncFolder, writeFileAtomically } from "../shared/storage/atomic-file.t
 import { BackgroundSync } from "../shared/storage/background-sync.ts";
 import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
-import { onStorage, systemCode } from "../shared/storage/storage-error.ts";
+import { onStorage } from "../shared/storage/storage-error.ts";
+import { systemCode } from "../shared/system-error.ts";
 import { hex64, lockPage } from "../shared/units.ts";
 import { violation } from "./answers.ts";
 import { assertNotStale } from "./fencing.ts";
@@ -179,7 +180,7 @@ class PartFile {
   }
 
   restart(head?: SnapshotHead): void {
-    ftruncateSync(this.descriptor, 0);
+    this.cut(0);
     this.writtenBytes = 0;
     this.blockBytes = 0;
     this.begin(head);
@@ -190,13 +191,15 @@ class PartFile {
     this.begin(head);
     const total = imageBytes(head);
     for (;;) {
-      const found = readAt(this.descriptor, this.block, this.writtenBytes);
+      const found = onStorage("read", this.path, () =>
+        readAt(this.descriptor, this.block, this.writtenBytes),
+      );
       const bytes = Math.min(found - (found % this.pageSizeBytes), total - this.writtenBytes);
       this.hash(bytes);
       this.writtenBytes += bytes;
       if (bytes < BLOCK_BYTES) break;
     }
-    ftruncateSync(this.descriptor, this.writtenBytes);
+    this.cut(this.writtenBytes);
     onProgress(this.writtenBytes, total);
   }
 
@@ -248,6 +251,10 @@ class PartFile {
     void this.sync.close();
   }
 
+  private cut(sizeBytes: number): void {
+    onStorage("cut", this.path, () => ftruncateSync(this.descriptor, sizeBytes));
+  }
+
   private begin(head: SnapshotHead | undefined): void {
     this.table?.close();
     this.table = PageTable.create(this.pageTablePath);
@@ -296,8 +303,9 @@ const infoSchema = z.strictObject({
 /** Which snapshot the part belongs to; undefined where that is not known for certain: then it starts anew. */
 function readInfo({ bootstrapInfo, bootstrapPart }: ReplicaFiles): SnapshotHead | undefined {
   if (!existsSync(bootstrapInfo) || !existsSync(bootstrapPart)) return undefined;
+  const text = onStorage("read", bootstrapInfo, () => readFileSync(bootstrapInfo, "utf8"));
   try {
-    const info = infoSchema.parse(JSON.parse(readFileSync(bootstrapInfo, "utf8")));
+    const info = infoSchema.parse(JSON.parse(text));
     return { ...info, state: { ...info.state, checksum: BigInt(`0x${info.state.checksum}`) } };
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-import { closeSync, readSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, readdirSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { TailraceError, asTailraceError } from "./errors.ts";
@@ -21,11 +21,25 @@ describe("a foreign error", () => {
         code: "storage_failed",
         message: "so it is",
         retryable: true,
-        hint: expect.stringContaining("free space"),
+        hint: expect.stringMatching(/free|limit|file system/i),
         cause: error,
       });
     },
   );
+
+  test("what the system has against a path is no bug, and does not pass: whoever may has to do something", () => {
+    for (const work of [
+      () => readdirSync("/nowhere/at/all"),
+      () => mkdirSync("/nowhere/at/all"),
+      () => openSync(`${import.meta.filename}/x`, "r"),
+    ])
+      expect(asTailraceError(thrownBy(work))).toMatchObject({
+        code: "storage_failed",
+        message: expect.stringContaining("/"),
+        retryable: false,
+        hint: expect.any(String),
+      });
+  });
 
   test("SQLite that cannot open a file lacks something", () => {
     const error = thrownBy(() => new DatabaseSync("/nowhere/at/all.db"));

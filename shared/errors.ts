@@ -1,4 +1,4 @@
-import { isShortage } from "./shortage.ts";
+import { isOfPath, isShortage, systemHint } from "./system-error.ts";
 
 /**
  * The one family of errors. Each code is stable; nobody matches on text.
@@ -110,19 +110,22 @@ export interface ErrorData {
   readonly retryable: boolean;
 }
 
+const SHORTAGE_HINT =
+  "Look at the disk's free space, the limit of open files (ulimit -n) and the system's log.";
+
 /**
  * The given value as a TailraceError. What the machine lacks, said by the operating system, by SQLite or by Node itself,
- * is `storage_failed` and passes; anything else that is foreign becomes `internal`, with the value as its cause.
+ * is `storage_failed` and passes; whatever else the operating system has against a path is `storage_failed`, and stays;
+ * anything else that is foreign becomes `internal`, with the value as its cause.
  */
 export function asTailraceError(value: unknown): TailraceError {
   if (value instanceof TailraceError) return value;
   const message = value instanceof Error ? value.message : String(value);
-  if (!isShortage(value)) return new TailraceError("internal", message, { cause: value });
-  return new TailraceError("storage_failed", message, {
-    cause: value,
-    retryable: true,
-    hint: "Look at the disk's free space, the limit of open files (ulimit -n) and the system's log.",
-  });
+  const passes = isShortage(value);
+  if (!passes && !isOfPath(value)) return new TailraceError("internal", message, { cause: value });
+  const hint =
+    systemHint(value) ?? (passes ? SHORTAGE_HINT : "See what stands at that path, and who may use it.");
+  return new TailraceError("storage_failed", message, { cause: value, retryable: passes, hint });
 }
 
 export function toErrorData(value: unknown): ErrorData {

@@ -4,7 +4,8 @@ import { TailraceError } from "../errors.ts";
 import { isBusy } from "../sqlite/driver.ts";
 import type { Connection, Driver } from "../sqlite/driver.ts";
 import { DataFolder, assertLockFile } from "../storage/data-folder.ts";
-import { onStorage, storageError, systemCode } from "../storage/storage-error.ts";
+import { onStorage, storageError } from "../storage/storage-error.ts";
+import { systemCode } from "../system-error.ts";
 
 /** What every node's data folder has one of. */
 const MARKS: readonly string[] = ["meta.json", "log", "lock.db", "position", "snapshots"];

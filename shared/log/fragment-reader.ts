@@ -4,6 +4,7 @@ import type { Fragment } from "../format/record.ts";
 import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from "../format/segment.ts";
 import type { SegmentHeader } from "../format/segment.ts";
 import { alignedBuffer } from "../format/wal.ts";
+import { onStorage } from "../storage/storage-error.ts";
 import type { Cursor } from "../units.ts";
 import { DamagedLogError } from "./damaged-log-error.ts";
 import { segmentPath } from "./segment-files.ts";
@@ -64,15 +65,14 @@ export class FragmentReader {
 
   /**
    * @returns undefined when there is no whole fragment before the end as it is now; ask again when it has moved
-   * @throws DamagedLogError; unknown_version; the file system's own error
+   * @throws DamagedLogError; unknown_version; storage_failed
    */
   next(): PlacedFragment | undefined {
     for (;;) {
       const end = this.end();
       const isSealed = this.segment < end.segment;
       if (!isSealed && (this.segment > end.segment || this.offset >= end.offset)) return undefined;
-      this.descriptor ??= openSync(segmentPath(this.folder, this.segment), "r");
-      if (isSealed) this.sealedBytes ??= fstatSync(this.descriptor).size;
+      this.open(isSealed);
       const limit = this.sealedBytes ?? end.offset;
       if (this.offset < limit) {
         const placed = this.offset === 0 ? this.header(limit) : this.fragment(limit);
@@ -97,6 +97,14 @@ export class FragmentReader {
     this.sealedBytes = undefined;
     this.bufferStart = 0;
     this.bufferedBytes = 0;
+  }
+
+  private open(isSealed: boolean): void {
+    const path = segmentPath(this.folder, this.segment);
+    onStorage("open", path, () => {
+      this.descriptor ??= openSync(path, "r");
+      if (isSealed) this.sealedBytes ??= fstatSync(this.descriptor).size;
+    });
   }
 
   private header(limit: number): "header" | "cut short" {
@@ -145,7 +153,9 @@ export class FragmentReader {
     const target = Math.min(limit, this.bufferStart + BUFFER_BYTES);
     while (this.bufferStart + this.bufferedBytes < wanted) {
       const position = this.bufferStart + this.bufferedBytes;
-      const read = readSync(this.descriptor!, this.buffer, this.bufferedBytes, target - position, position);
+      const read = onStorage("read", segmentPath(this.folder, this.segment), () =>
+        readSync(this.descriptor!, this.buffer, this.bufferedBytes, target - position, position),
+      );
       if (read === 0)
         throw new DamagedLogError(this.position, `the file ends at ${position}, the log goes on to ${limit}`);
       this.bufferedBytes += read;

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -300,6 +301,15 @@ describe("after a crash", () => {
     const again = LogCopy.open({ folder });
     expect(again.lastWholeFragment({ segment: 1, offset: 0 })).toEqual(end);
     again.close();
+  });
+
+  test("a beginning that cannot be read just now is not taken for damage: nothing would be left of the copy", () => {
+    LogCopy.open({ folder }).close();
+    const start = join(folder, "start.json");
+    rmSync(start);
+    mkdirSync(start);
+    const refused = { code: "storage_failed", message: expect.stringContaining(start) };
+    expect(() => LogCopy.open({ folder })).toThrow(expect.objectContaining(refused));
   });
 
   test("a missing segment is damage with its place", () => {

@@ -323,12 +323,13 @@ function startFile(folder: string): string {
  * The first byte of a copy. Changes nothing.
  *
  * @returns undefined where no copy was ever begun, or its beginning was interrupted
- * @throws damaged
+ * @throws damaged, storage_failed
  */
 export function readStart(folder: string): Cursor | undefined {
   if (!existsSync(startFile(folder))) return undefined;
+  const text = onStorage("read", startFile(folder), () => readFileSync(startFile(folder), "utf8"));
   try {
-    const { segment, offset } = startSchema.parse(JSON.parse(readFileSync(startFile(folder), "utf8")));
+    const { segment, offset } = startSchema.parse(JSON.parse(text));
     return { segment, offset };
   } catch (cause) {
     throw new TailraceError("damaged", `${startFile(folder)} does not say where the log copy begins`, {

@@ -2,9 +2,11 @@ import {
   appendFileSync,
   existsSync,
   ftruncateSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  rmdirSync,
   writeFileSync,
 } from "node:fs";
 import { fdatasyncSync, statSync, truncateSync, writeSync } from "node:fs";
@@ -43,6 +45,10 @@ function open(options: Partial<LogWriterOptions> = {}): ReturnType<typeof LogWri
     storage: { write: writeSync, truncate: ftruncateSync, dataSync: () => {} },
     ...options,
   });
+}
+
+function refused(path: string): unknown {
+  return expect.objectContaining({ code: "storage_failed", message: expect.stringContaining(path) });
 }
 
 function append(log: LogWriter, record: Buffer[] = history.record()): void {
@@ -571,6 +577,19 @@ describe("at open everything is proved", () => {
     const error = expectError(() => open()) as DamagedLogError;
     expect(error.at).toEqual({ segment: 3, offset: 0 });
     expect(error.message).toContain("missing");
+  });
+
+  test("what the disk refuses is told with its path, and is no bug", () => {
+    open().log.close();
+    const unfinished = `${segmentPath(folder, 2)}.tmp`;
+    mkdirSync(unfinished);
+    expect(() => open()).toThrow(refused(unfinished));
+    rmdirSync(unfinished);
+    rmSync(segmentPath(folder, 1));
+    mkdirSync(segmentPath(folder, 1));
+    expect(() => open()).toThrow(refused(folder));
+    const end = { segment: 1, offset: 100 };
+    expect(() => transactions({ segment: 1, offset: 0 }, end)).toThrow(refused(segmentPath(folder, 1)));
   });
 
   test("a segment in the making is no segment", () => {

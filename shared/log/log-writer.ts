@@ -9,7 +9,8 @@ import type { Cursor, Txid } from "../units.ts";
 import { LogChain } from "./log-chain.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 import { verifyLog } from "./verify-log.ts";
-import { causeText, onStorage, storageHint } from "../storage/storage-error.ts";
+import { causeText, onStorage } from "../storage/storage-error.ts";
+import { systemHint } from "../system-error.ts";
 
 /**
  * When a record counts as durable. `commit`: each is on disk before its append returns. `group`: at the next
@@ -83,7 +84,7 @@ export class LogWriter {
    */
   static open(options: LogWriterOptions): { readonly log: LogWriter; readonly cut?: CutTail } {
     const { folder } = options;
-    mkdirSync(folder, { recursive: true });
+    onStorage("create", folder, () => mkdirSync(folder, { recursive: true }));
     removeUnfinished(folder);
     if (listSegments(folder).length === 0) {
       const chain = new LogChain(options.pageSizeBytes, {
@@ -113,7 +114,8 @@ export class LogWriter {
     this.recordEnd = end;
     this.syncedEnd = end;
     this.writeOffset = end.offset;
-    this.descriptor = openSync(segmentPath(options.folder, end.segment), "r+");
+    const path = segmentPath(options.folder, end.segment);
+    this.descriptor = onStorage("open", path, () => openSync(path, "r+"));
   }
 
   get headTxid(): Txid {
@@ -320,7 +322,7 @@ export class LogWriter {
       cause,
       retryable,
       hint: retryable
-        ? `${storageHint(cause) ?? "See what the disk has."} Writing goes on by itself where it stopped.`
+        ? `${systemHint(cause) ?? "See what the disk has."} Writing goes on by itself where it stopped.`
         : "Check the disk, then start again: the log is verified at the start.",
     });
   }

@@ -1,7 +1,9 @@
-import { close, openSync, readdirSync, rmSync } from "node:fs";
+import { close, existsSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { UNFINISHED_SUFFIX, syncFolder } from "../storage/atomic-file.ts";
-import { onStorage, systemCode } from "../storage/storage-error.ts";
+import { onStorage } from "../storage/storage-error.ts";
+import { systemCode } from "../system-error.ts";
 
 /*
  * The files of a log: `0000000000000001.log`, `…2.log`, each a segment (shared/format/segment.ts). A file appears
@@ -13,17 +15,28 @@ export function segmentPath(folder: string, segment: number): string {
   return join(folder, segment.toString(16).padStart(16, "0") + SUFFIX);
 }
 
-/** The numbers of the segments in the folder, ascending. */
+/** The numbers of the segments in the folder, ascending. @throws storage_failed */
 export function listSegments(folder: string): number[] {
-  return readdirSync(folder)
+  return onStorage("list", folder, () => readdirSync(folder))
     .filter((name) => /^[0-9a-f]{16}\.log$/.test(name))
     .map((name) => Number.parseInt(name.slice(0, 16), 16))
     .toSorted((a, b) => a - b);
 }
 
-/** Removes what an interrupted creation of a segment left. */
+/** Whether nothing was ever logged there: there is no segment, or the first one's header alone. */
+export function isUnbegun(folder: string): boolean {
+  if (!existsSync(folder)) return true;
+  const [first, ...more] = listSegments(folder);
+  if (first === undefined) return true;
+  return first === 1 && more.length === 0 && statSync(segmentPath(folder, 1)).size <= SEGMENT_HEADER_BYTES;
+}
+
+/** Removes what an interrupted creation of a segment left. @throws storage_failed */
 export function removeUnfinished(folder: string): void {
-  for (const name of readdirSync(folder)) if (name.endsWith(UNFINISHED_SUFFIX)) rmSync(join(folder, name));
+  for (const name of onStorage("list", folder, () => readdirSync(folder))) {
+    const path = join(folder, name);
+    if (name.endsWith(UNFINISHED_SUFFIX)) onStorage("remove", path, () => rmSync(path));
+  }
 }
 
 /**

@@ -2,7 +2,8 @@ import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "no
 import { failpoint } from "../failpoint.ts";
 import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { readAt, readAtOrZeros, writeAt } from "../storage/positioned-io.ts";
-import { onStorage, systemCode } from "../storage/storage-error.ts";
+import { onStorage } from "../storage/storage-error.ts";
+import { systemCode } from "../system-error.ts";
 import type { DatabaseChecksum, PageNumber } from "../units.ts";
 import {
   PAGE_TABLE_ENTRIES_OFFSET,

@@ -6,7 +6,8 @@ import { compareCursors } from "../format/cursor.ts";
 import { isPageSize } from "../format/record.ts";
 import type { SnapshotInfo } from "../serve/engine.ts";
 import { UNFINISHED_SUFFIX, syncFolder, writeFileAtomically } from "../storage/atomic-file.ts";
-import { onStorage, systemCode } from "../storage/storage-error.ts";
+import { onStorage } from "../storage/storage-error.ts";
+import { systemCode } from "../system-error.ts";
 import type { Cursor } from "../units.ts";
 
 /*

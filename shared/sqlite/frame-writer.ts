@@ -15,6 +15,7 @@ import {
 } from "../format/wal.ts";
 import type { WalIndexHeader } from "../format/wal-index.ts";
 import { readAt } from "../storage/positioned-io.ts";
+import { onStorage } from "../storage/storage-error.ts";
 import type { PageNumber } from "../units.ts";
 import { writeFully } from "./write-fully.ts";
 
@@ -30,6 +31,7 @@ const NO_SALTS = "0000000000000000";
  * the database size. So {@link MAX_BUFFER_BYTES} are all the memory that a transaction of any size takes.
  */
 export class FrameWriter {
+  private readonly path: string;
   private readonly descriptor: number;
   private readonly pageSizeBytes: number;
   private readonly frameBytes: number;
@@ -49,8 +51,9 @@ export class FrameWriter {
   salts: string = NO_SALTS;
   isBigEndianChecksum = false;
 
-  /** @param descriptor of the `-wal`, for reading and writing */
-  constructor(descriptor: number, pageSizeBytes: number) {
+  /** @param descriptor of the `-wal` at the path, for reading and writing */
+  constructor(path: string, descriptor: number, pageSizeBytes: number) {
+    this.path = path;
     this.descriptor = descriptor;
     this.pageSizeBytes = pageSizeBytes;
     this.frameBytes = FRAME_HEADER_BYTES + pageSizeBytes;
@@ -117,9 +120,9 @@ export class FrameWriter {
     this.buffered = 0;
   }
 
-  /** Makes what was written durable. */
+  /** Makes what was written durable. @throws storage_failed */
   sync(): void {
-    fdatasyncSync(this.descriptor);
+    onStorage("sync", this.path, () => fdatasyncSync(this.descriptor));
   }
 
   /**
@@ -156,14 +159,14 @@ export class FrameWriter {
    */
   private writeWalHeader(header: Buffer): void {
     writeFully(this.descriptor, header, 0);
-    fdatasyncSync(this.descriptor);
+    this.sync();
     this.walHeader = undefined;
     failpoint("append.wal-header");
   }
 
   private nextCheckpointSequence(): number {
     const bytes = Buffer.alloc(WAL_HEADER_BYTES);
-    const size = readAt(this.descriptor, bytes, 0);
+    const size = onStorage("read", this.path, () => readAt(this.descriptor, bytes, 0));
     const previous = decodeWalHeader(bytes.subarray(0, size));
     return previous === undefined ? 0 : (previous.checkpointSequence + 1) >>> 0;
   }

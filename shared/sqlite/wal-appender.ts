@@ -5,7 +5,6 @@ import { isSameHeader } from "../format/wal-index.ts";
 import type { WalIndexHeader } from "../format/wal-index.ts";
 import { lockPage } from "../units.ts";
 import type { PageNumber } from "../units.ts";
-import { onStorage } from "../storage/storage-error.ts";
 import { restartWal } from "./checkpoint.ts";
 import { isBusy } from "./driver.ts";
 import type { Connection, Driver } from "./driver.ts";
@@ -79,7 +78,7 @@ export class WalAppender {
       this.connection.close();
       throw error;
     }
-    this.frames = new FrameWriter(this.wal, this.pageSizeBytes);
+    this.frames = new FrameWriter(`${file}-wal`, this.wal, this.pageSizeBytes);
     this.entries = new WalIndexWriter(this.index);
   }
 
@@ -190,7 +189,7 @@ export class WalAppender {
 
   /** Makes durable what was committed so far. @throws storage_failed */
   sync(): void {
-    onStorage("sync", `${this.file}-wal`, () => this.frames.sync());
+    this.frames.sync();
   }
 
   close(): void {

@@ -10,6 +10,7 @@ import {
   readBackfill,
 } from "../format/wal-index.ts";
 import type { WalIndexHeader } from "../format/wal-index.ts";
+import { onStorage } from "../storage/storage-error.ts";
 import { writeFully } from "./write-fully.ts";
 
 const MAX_HEADER_READS = 1000;
@@ -35,11 +36,12 @@ export class WalIndexFile {
    * The header, and how many frames are in the database file already. A writer that is between the two copies is
    * waited for by reading again.
    *
-   * @throws database_busy when no consistent header was seen in 1,000 reads, which take a quarter of a second
+   * @throws database_busy when no consistent header was seen in 1,000 reads, which take a quarter of a second;
+   * storage_failed
    */
   read(): { readonly header: WalIndexHeader; readonly backfill: number } {
     for (let attempt = 0; attempt < MAX_HEADER_READS; attempt++) {
-      const size = readSync(this.descriptor, this.headerBytes, 0, WAL_INDEX_HEADER_BYTES, 0);
+      const size = this.fill(this.headerBytes, 0);
       const header = size === WAL_INDEX_HEADER_BYTES ? decodeWalIndexHeader(this.headerBytes) : undefined;
       if (header !== undefined) return { header, backfill: readBackfill(this.headerBytes) };
       if (attempt >= TIGHT_HEADER_READS) Atomics.wait(pauseCell, 0, 0, HEADER_PAUSE_MS);
@@ -53,8 +55,15 @@ export class WalIndexFile {
   /** @returns undefined where the file does not reach that far yet */
   readBlock(block: number): WalIndexBlock | undefined {
     const bytes = alignedBuffer(BLOCK_BYTES);
-    const size = readSync(this.descriptor, bytes, 0, BLOCK_BYTES, block * BLOCK_BYTES);
+    const size = this.fill(bytes, block * BLOCK_BYTES);
     return size === BLOCK_BYTES ? new WalIndexBlock(block, bytes) : undefined;
+  }
+
+  /** @returns how many bytes there were */
+  private fill(bytes: Buffer, offset: number): number {
+    return onStorage("read", "the wal-index", () =>
+      readSync(this.descriptor, bytes, 0, bytes.length, offset),
+    );
   }
 
   /** Writes a block, but for the header that block 0 begins with. Only under the write lock. */

@@ -32,12 +32,14 @@ export function publishFile(unfinished: string, path: string): void {
   syncFolder(dirname(path));
 }
 
-/** Makes created, renamed and removed names of a folder durable. */
+/** Makes created, renamed and removed names of a folder durable. @throws storage_failed */
 export function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  onStorage("sync", folder, () => {
+    const descriptor = openSync(folder, "r");
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
 }

@@ -5,7 +5,8 @@ import { SQLITE_CANTOPEN, SQLITE_READONLY, isBusy } from "../sqlite/driver.ts";
 import type { Connection, Driver } from "../sqlite/driver.ts";
 import { syncFolder } from "./atomic-file.ts";
 import { assertSupportedFileSystem } from "./file-system.ts";
-import { storageError, systemCode } from "./storage-error.ts";
+import { storageError } from "./storage-error.ts";
+import { systemCode } from "../system-error.ts";
 
 /** Data folders that this thread holds. Keeps their connections from the garbage collector, which would unlock them. */
 const held = new Map<string, Connection>();

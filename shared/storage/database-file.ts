@@ -5,7 +5,8 @@ import { TailraceError } from "../errors.ts";
 import { isPageSize } from "../format/record.ts";
 import { holdFile, identityOf } from "../sqlite/held-files.ts";
 import { readAt } from "./positioned-io.ts";
-import { causeText, onStorage, storageError, systemCode } from "./storage-error.ts";
+import { causeText, onStorage, storageError } from "./storage-error.ts";
+import { systemCode } from "../system-error.ts";
 
 /*
  * The first 100 bytes of a database (https://www.sqlite.org/fileformat2.html#the_database_header), big-endian:

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { TailraceError } from "../errors.ts";
 import { isPageSize } from "../format/record.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
-import { storageError, systemCode } from "./storage-error.ts";
+import { storageError } from "./storage-error.ts";
+import { systemCode } from "../system-error.ts";
 
 const META_FORMAT_VERSION = 1;
 

@@ -8,7 +8,7 @@ import { UNKNOWN_REPLICAS, releaseAtMs } from "../plan/retention.ts";
 import type { HeldReplica, RetentionDecision, RetentionLimits } from "../plan/retention.ts";
 import type { Sighting } from "../serve/engine.ts";
 import type { ReplicaStatus } from "../status.ts";
-import { systemCode } from "../storage/storage-error.ts";
+import { systemCode } from "../system-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 import * as say from "./announcements.ts";
 import { describeReplica } from "./describe-replica.ts";

@@ -2,7 +2,8 @@ import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { TailraceError } from "../errors.ts";
 import { writeFileAtomically } from "../storage/atomic-file.ts";
-import { onStorage, storageError, systemCode } from "../storage/storage-error.ts";
+import { onStorage, storageError } from "../storage/storage-error.ts";
+import { systemCode } from "../system-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 
 const REPLICAS_FORMAT_VERSION = 1;

@@ -1,5 +1,5 @@
 import { TailraceError } from "../../../shared/errors.ts";
-import { isShortage } from "../../../shared/shortage.ts";
+import { isShortage } from "../../../shared/system-error.ts";
 import type { OpenTarget, Outcome, Step } from "./target.ts";
 
 /** What one input has come to. */
