@@ -15,6 +15,8 @@ def finish(problem=None):
 
 
 while True:
+    # The last read begins after the input has ended: it sees all that was committed before.
+    is_last = select.select([sys.stdin], [], [], 0.001)[0]
     try:
         row = connection.execute("SELECT min(n), max(n), count(*), sum(length(pad)) FROM spread").fetchone()
     except sqlite3.Error as error:
@@ -28,5 +30,5 @@ while True:
     reads += 1
     if reads == 1:
         print("reading", flush=True)
-    if select.select([sys.stdin], [], [], 0.001)[0]:
+    if is_last:
         finish()
