@@ -1,4 +1,5 @@
-import { Pool, errors } from "undici";
+import errors from "undici/lib/core/errors.js";
+import Pool from "undici/lib/dispatcher/pool.js";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
 
 /** An answer whose body has been received whole. */

@@ -16,7 +16,7 @@ const EDGES: ReadonlyMap<string, string> = new Map(
     "node:http": "http",
     "node:crypto": "crypto",
     "node:zlib": "zlib",
-    undici: "undici",
+    "undici/lib/dispatcher/pool.js": "undici",
   }).map(([name, edge]) => [name, new URL(`edges/${edge}.ts`, import.meta.url).href]),
 );
 

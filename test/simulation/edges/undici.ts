@@ -1,9 +1,8 @@
 import { createRequire } from "node:module";
-import { Pool as RealPool } from "undici";
+import type { Pool as PoolOf } from "undici";
+import RealPool from "undici/lib/dispatcher/pool.js";
 import { currentProcess } from "../core/process.ts";
 import { Network } from "../network/network.ts";
-
-export { errors } from "undici";
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
@@ -23,8 +22,8 @@ Object.assign(timers, {
 });
 
 /** The real one, over a simulated network where a simulated process uses it. */
-export class Pool extends RealPool {
-  constructor(origin: string, options: RealPool.Options) {
+export default class Pool extends RealPool {
+  constructor(origin: string, options: PoolOf.Options) {
     const process = currentProcess();
     if (process === undefined) super(origin, options);
     else {
