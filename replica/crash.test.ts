@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MAX_BATCH_IMAGE_BYTES } from "../shared/plan/merge.ts";
+import { WAL_TARGET_BYTES } from "../shared/plan/replica-checkpoint-policy.ts";
 import { startFollowing } from "./follow-thread.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
 
@@ -21,30 +23,50 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const UNWANTED = /resync|diverged|foreign/;
 const edge = (): string => path.join(folder, "edge.db");
 
 /**
- * A replica in a process that kills itself at the failpoint.
+ * A replica that dies at each of these points in turn: in each life it has to find its way from the death before, without
+ * a word of what `never` forbids.
  *
- * @param act when it is ready, and again with each transaction that it has applied, by how often before
- * @returns once it is dead
+ * @param act when it is up, and again with each transaction that it has applied
  */
-async function crashAt(failpoint: string, act: (times: number) => void): Promise<void> {
+async function dieAtEach(points: readonly string[], act: () => void, never = UNWANTED): Promise<void> {
+  for (const [index, point] of points.entries()) {
+    const { said, signal } = await liveUntil(point, act);
+    const where = `${point}, after ${points.slice(0, index).join(", ") || "no other"}: ${said}`;
+    expect(signal, where).toBe("SIGKILL");
+    expect(said, where).not.toMatch(never);
+  }
+}
+
+function atMost(times: number, act: () => void): () => void {
+  let done = 0;
+  return () => {
+    if (done++ < times) act();
+  };
+}
+
+/** One life of a replica, in a process that kills itself at the failpoint. */
+async function liveUntil(
+  failpoint: string,
+  act: () => void,
+): Promise<{ readonly said: string; readonly signal: string | null }> {
   const child = spawn(
     process.execPath,
     [path.join(import.meta.dirname, "../test/programs/follow.ts"), primary.url, edge(), "os", "resync"],
     { env: { ...process.env, TAILRACE_FAILPOINT: failpoint }, stdio: ["pipe", "pipe", "pipe"] },
   );
   let said = "";
-  let times = 0;
   child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
-  child.stdout.on("data", () => act(times++));
+  child.stdout.on("data", act);
   const [, signal] = (await once(child, "exit")) as [number | null, string | null];
-  expect(signal, said).toBe("SIGKILL");
+  return { said, signal };
 }
 
-/** The same replica, started again without a failpoint, has to end identical, and to say nothing of divergence. */
-async function recoverAndCompare(): Promise<string[]> {
+/** Started again without a failpoint, it has to end identical. @returns what it said */
+async function recoverAndCompare(): Promise<string> {
   const replica = await startFollowing({
     primary: primary.url,
     file: edge(),
@@ -66,69 +88,73 @@ async function recoverAndCompare(): Promise<string[]> {
   execFileSync("sqlite3", [edge(), "PRAGMA wal_checkpoint(TRUNCATE)"]);
   execFileSync("cmp", [primary.file, edge()]);
   expect(execFileSync("sqlite3", [edge(), "PRAGMA integrity_check"], { encoding: "utf8" }).trim()).toBe("ok");
-  return messages;
+  return messages.join("\n");
 }
 
 describe("a replica killed", () => {
-  test.each(["bootstrap.part-written:2", "bootstrap.verified", "bootstrap.published"])(
-    "at %s finishes its bootstrap",
-    async (failpoint) => {
-      await crashAt(failpoint, () => undefined);
-      await recoverAndCompare();
-    },
-  );
-
-  test.each([
-    "receive.chunk-written:2",
-    "apply.intent-written",
-    "apply.intent-written:3",
-    "append.frames-written:2",
-    "append.index-written:2",
-    "append.published:2",
-    "apply.published",
-    "apply.position-written:2",
-  ])("at %s goes on where it was, without a resync", async (failpoint) => {
-    await crashAt(failpoint, () => void primary.insert(50));
-    const messages = await recoverAndCompare();
-    expect(messages.join("\n")).not.toMatch(/resync|diverged|foreign/);
+  test("at each step of its bootstrap finishes it", async () => {
+    await dieAtEach(
+      ["bootstrap.part-written:2", "bootstrap.verified", "bootstrap.published"],
+      () => undefined,
+    );
+    await recoverAndCompare();
   });
 
-  test.each(["apply.intent-written", "append.frames-written", "apply.published"])(
-    "within a transaction larger than its memory, at %s, applies it again",
-    async (failpoint) => {
-      await crashAt(failpoint, (times) => void (times === 0 && primary.insert(2500, 10_000)));
-      const messages = await recoverAndCompare();
-      expect(messages.join("\n")).not.toMatch(/resync|diverged|foreign/);
-    },
-  );
-
-  test.each(["checkpoint.before", "checkpoint.after"])("at %s loses nothing", async (failpoint) => {
-    await crashAt(failpoint, (times) => void (times === 0 && primary.insert(2500, 10_000)));
-    const messages = await recoverAndCompare();
-    expect(messages.join("\n")).not.toMatch(/resync|diverged|foreign/);
+  test("at each step of following goes on where it was, without a resync", async () => {
+    await dieAtEach(
+      [
+        "receive.chunk-written:2",
+        "apply.intent-written",
+        "apply.intent-written:3",
+        "append.frames-written:2",
+        "append.index-written:2",
+        "append.published:2",
+        "apply.published",
+        "apply.position-written:2",
+      ],
+      () => void primary.insert(50),
+    );
+    expect(await recoverAndCompare()).not.toMatch(UNWANTED);
   });
 
-  test.each([
-    "resync.pages-fetched",
-    "resync.log-fetched",
-    "resync.intent-written",
-    "resync.published",
-    "resync.log-replaced",
-  ])("at %s resyncs again, and ends identical", async (failpoint) => {
-    await crashAt(failpoint, (times) => {
-      if (times > 0) return;
-      primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id % 7 = 0");
-      primary.beginHistory();
-      // What is committed after the snapshot comes along.
-      const comeBack = async (): Promise<void> => {
-        await primary.unlisten();
-        await primary.listen();
-        await (await fetch(`${primary.url}/snapshot/latest`)).arrayBuffer();
-        primary.insert(20);
-      };
-      void comeBack();
-    });
-    const messages = await recoverAndCompare();
-    expect(messages.join("\n")).toMatch(/resync/);
+  test("within a transaction larger than its memory, and within the checkpoint after it, loses nothing", async () => {
+    await dieAtEach(
+      [
+        "apply.published",
+        "apply.intent-written",
+        // While it applies that again.
+        "append.frames-written",
+        "checkpoint.before",
+        "checkpoint.after",
+      ],
+      atMost(2, () => void primary.insert(MAX_BATCH_IMAGE_BYTES / 10_000, 10_000)),
+    );
+    expect(await recoverAndCompare()).not.toMatch(UNWANTED);
+  });
+
+  test("at each step of a resync resyncs again, and ends identical", async () => {
+    await dieAtEach(
+      [
+        "resync.pages-fetched",
+        "resync.log-fetched",
+        "resync.intent-written",
+        "resync.published",
+        "resync.log-replaced",
+      ],
+      atMost(1, () => {
+        primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id % 7 = 0");
+        primary.beginHistory();
+        // What is committed after the snapshot comes along.
+        const comeBack = async (): Promise<void> => {
+          await primary.unlisten();
+          await primary.listen();
+          await (await fetch(`${primary.url}/snapshot/latest`)).arrayBuffer();
+          primary.insert(20);
+        };
+        void comeBack();
+      }),
+      /foreign/,
+    );
+    expect(await recoverAndCompare()).toMatch(/resync/);
   });
 });
