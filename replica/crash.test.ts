@@ -5,7 +5,6 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MAX_BATCH_IMAGE_BYTES } from "../shared/plan/merge.ts";
-import { WAL_TARGET_BYTES } from "../shared/plan/replica-checkpoint-policy.ts";
 import { startFollowing } from "./follow-thread.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
 
