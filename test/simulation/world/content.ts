@@ -21,6 +21,19 @@ export const TABLES = `
   CREATE TABLE entry (step INTEGER NOT NULL, account INTEGER NOT NULL, amount INTEGER NOT NULL, filling BLOB);
 `;
 
+/** Of a table: its values, but of a BLOB the length alone; and the BLOBs, one after the other. */
+interface Parts {
+  readonly columns: string;
+  readonly bytes?: string;
+}
+
+const TABLE_PARTS: Readonly<Record<string, Parts>> = {
+  progress: { columns: "id, step" },
+  account: { columns: "id, balance, step, length(note)", bytes: "note" },
+  entry: { columns: "step, account, amount, length(filling)", bytes: "filling" },
+};
+const EXTRA_PARTS: Parts = { columns: "rowid, value" };
+
 /**
  * Reads all there is, within the transaction that is open.
  *
@@ -45,16 +58,15 @@ export function readContent(database: Queries): Content {
   hash.update(JSON.stringify(schema));
   for (const { type, name } of schema) {
     if (type !== "table" || name.startsWith("sqlite_")) continue;
-    const [rows] = database
-      .prepare(`SELECT json_group_array(json_array(${columnsOf(name)})) AS rows FROM "${name}"`)
-      .all() as [{ rows: string }];
-    hash.update(rows.rows);
+    const { columns, bytes = "NULL" } = TABLE_PARTS[name] ?? EXTRA_PARTS;
+    // One row, whatever the table has: each row that SQLite hands over costs more than what is in it.
+    const [all] = database
+      .prepare(
+        `SELECT json_group_array(json_array(${columns})) AS rows, CAST(group_concat(${bytes}, '') AS BLOB) AS bytes FROM "${name}"`,
+      )
+      .all() as [{ rows: string; bytes: Uint8Array | null }];
+    hash.update(all.rows);
+    if (all.bytes !== null) hash.update(all.bytes);
   }
   return { step: progress.step, digest: hash.digest("hex").slice(0, 16) };
-}
-
-function columnsOf(table: string): string {
-  if (table === "progress") return "id, step";
-  if (table === "account") return "id, balance, step, hex(note)";
-  return table === "entry" ? "step, account, amount, hex(filling)" : "rowid, value";
 }
