@@ -26,6 +26,10 @@ async function transportTo(pieces: readonly (string | Buffer)[]): Promise<HttpTr
   return transport;
 }
 
+function chunk(bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")]);
+}
+
 test("headers that come in pieces are whole, whatever is read after them", async () => {
   const [first, second] = ["a".repeat(3000), "b".repeat(3000)];
   const transport = await transportTo([
@@ -47,8 +51,6 @@ test("a body of many reads is what was sent, also where it comes with its header
   const whole = await transportTo([`HTTP/1.1 200 OK\r\ncontent-length: ${sent.length}\r\n\r\n`, start, rest]);
   expect((await whole.get("/wal", limits)).body.equals(sent)).toBe(true);
   const head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-  const chunk = (bytes: Buffer): Buffer =>
-    Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")]);
   const chunked = await transportTo([
     Buffer.concat([Buffer.from(head), chunk(start)]),
     Buffer.concat([chunk(rest), Buffer.from("0\r\n\r\n")]),

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import { buildConnector } from "undici";
+import type { buildConnector as Connecting } from "undici";
+import buildConnector from "undici/lib/core/connect.js";
 
 /** More than this a read seldom finds: what the system holds of a fast sender. */
 const READ_BYTES = 256 << 10;
@@ -14,7 +15,7 @@ const READ_BYTES = 256 << 10;
 export function reusingConnector(options: {
   readonly timeout: number;
   readonly maxHeaderBytes: number;
-}): buildConnector.connector {
+}): Connecting.connector {
   const { timeout, maxHeaderBytes } = options;
   return (target, connected) => {
     let socket: Socket | undefined;

@@ -152,7 +152,7 @@ export class SnapshotClient {
           if (received < (lateMs * MIN_BYTES_PER_SECOND) / 1000) throw tooSlow(what, received);
           if (problem === undefined) return sink.data(bytes);
           problem.size += bytes.length;
-          if (problem.size <= MAX_PROBLEM_BYTES) problem.parts.push(bytes);
+          if (problem.size <= MAX_PROBLEM_BYTES) problem.parts.push(Buffer.from(bytes));
         },
       },
     );

@@ -1,6 +1,7 @@
 import errors from "undici/lib/core/errors.js";
 import Pool from "undici/lib/dispatcher/pool.js";
 import { TailraceError, asTailraceError } from "../shared/errors.ts";
+import { reusingConnector } from "./connections.ts";
 
 /** An answer whose body has been received whole. */
 export interface Answer {
@@ -28,7 +29,10 @@ export interface RequestOptions {
 export interface BodySink {
   /** @returns false to refuse the body: the request ends at once, and successfully */
   start(status: number, headers: ReadonlyMap<string, string>, abort: (error: Error) => void): boolean;
-  /** Works synchronously, and that is the back pressure. What it throws ends the request and is thrown by it. */
+  /**
+   * Works synchronously, and that is the back pressure. The bytes are good until it returns. What it throws ends the
+   * request and is thrown by it.
+   */
   data(bytes: Buffer): void;
 }
 
@@ -81,10 +85,9 @@ export class HttpTransport implements Transport {
     this.prefix = node.pathname.replace(/\/+$/, "");
     this.pool = new Pool(node.origin, {
       connections: MAX_CONNECTIONS,
-      connectTimeout: CONNECT_TIMEOUT_MS,
+      connect: reusingConnector({ timeout: CONNECT_TIMEOUT_MS, maxHeaderBytes: MAX_HEADER_BYTES }),
       bodyTimeout: BODY_IDLE_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      allowH2: false,
     });
   }
 
@@ -115,8 +118,7 @@ export class HttpTransport implements Transport {
             );
           }
           if (into !== undefined) bytes.copy(into, sizeBytes - bytes.length);
-          // undici hands out views of its socket buffers, each its own memory: they may be kept.
-          else parts.push(bytes);
+          else parts.push(Buffer.from(bytes));
         },
       });
     } finally {
