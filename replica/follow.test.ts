@@ -123,6 +123,7 @@ describe("a replica", () => {
     const replica = await follow();
     await replica.ready;
     await primary.unlisten();
+    await expect.poll(() => replica.status().lastError?.code).toBe("unreachable");
     primary.insert(5);
     await primary.listen();
     await replica.waitFor(primary.txid);

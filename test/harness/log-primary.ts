@@ -10,8 +10,8 @@ import { PageTable } from "../../shared/pages/page-table.ts";
 import { differingPages, fillTable, runToEnd } from "../../shared/pages/scan.ts";
 import { answerCalls, emit } from "../../shared/rpc.ts";
 import type { EngineEvents, NodeHead, SnapshotInfo } from "../../shared/serve/engine.ts";
-import { startServer } from "../../shared/serve/serve-thread.ts";
-import type { ServeThread } from "../../shared/serve/serve-thread.ts";
+import { runServer } from "../../shared/serve/server.ts";
+import type { RunningServer } from "../../shared/serve/server.ts";
 import { SnapshotStore } from "../../shared/snapshots/snapshot-store.ts";
 import { takeSnapshot } from "../../shared/snapshots/take-snapshot.ts";
 import { driver } from "../../shared/sqlite/node-sqlite.ts";
@@ -22,8 +22,8 @@ import type { PageNumber, Txid } from "../../shared/units.ts";
 import { MadeUpEngine } from "./made-up-engine.ts";
 
 /**
- * A primary for the replica's tests: a real database, a real log and the real server, but no capture. After each
- * commit the whole database is compared with the page table, and the difference becomes the record.
+ * A primary for the replica's tests: a real database, a real log and the real server, in this thread, but no
+ * capture. After each commit the whole database is compared with the page table, and the difference becomes the record.
  */
 export class LogPrimary {
   readonly file: string;
@@ -37,7 +37,7 @@ export class LogPrimary {
   private epoch = 1;
   private store: SnapshotStore;
   private snapshotTaken: Promise<SnapshotInfo> | undefined;
-  private server: ServeThread | undefined;
+  private server: RunningServer | undefined;
   private port: MessagePort | undefined;
   private listenPort = 0;
   private histories = 0;
@@ -141,14 +141,13 @@ export class LogPrimary {
       () => (this.snapshotTaken ??= this.snapshot()),
     );
     answerCalls(port1, engine.methods);
-    this.server = await startServer({
+    const options = {
       host: "127.0.0.1",
       port: this.listenPort,
       logFolder: this.logFolder,
       enginePort: port2,
-      role: "primary",
-      version: "1.2.3",
-    });
+    };
+    this.server = await runServer({ ...options, role: "primary", version: "1.2.3" }, Date.now);
     this.listenPort = this.server.port;
     this.announce();
   }
