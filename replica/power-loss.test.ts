@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import {
-  copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { decodeWalHeader, frameOffset } from "../shared/format/wal.ts";
 import { decodeWalIndexHeader, readBackfill } from "../shared/format/wal-index.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
@@ -28,23 +28,46 @@ const FOLLOW = path.join(import.meta.dirname, "../test/programs/follow.ts");
 const DIGEST_READER = path.join(import.meta.dirname, "../test/programs/digest-reader.ts");
 const NEXT_BOOT = "b".repeat(32);
 
+/** Of its files as they were after a commit, and of their sizes. */
+interface Moment {
+  readonly walBytes: number;
+  readonly logBytes: number;
+  readonly wal: Buffer;
+  readonly position: Buffer;
+}
+
 let folder: string;
 let primary: LogPrimary;
-let children: NodeProcess[];
+let children: NodeProcess[] = [];
+/** Of the replica that has died, after each of its commits. */
+let moments: readonly Moment[];
 
-beforeEach(async () => {
+beforeAll(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "tailrace-power-"));
-  children = [];
   primary = new LogPrimary(path.join(folder, "primary"));
   primary.insert(2000, 1000);
   await primary.listen();
+  const child = launch();
+  await child.waitFor(/ready/);
+  moments = await followAndDie(child);
+  mkdirSync(kept());
+  execFileSync("cp", ["-a", edge(), wal(), `${edge()}-shm`, `${edge()}-tailrace`, kept()]);
+});
+/** Each begins with the files that the dead replica left. Written in place: another file would be another database. */
+beforeEach(() => {
+  for (const suffix of ["-wal", "-shm", "-tailrace"])
+    rmSync(edge() + suffix, { recursive: true, force: true });
+  execFileSync("cp", ["-r", `${kept()}/.`, folder]);
 });
 afterEach(async () => {
-  for (const child of children) if (child.isRunning) await child.kill();
+  for (const child of children.splice(0)) if (child.isRunning) await child.kill();
+});
+afterAll(async () => {
   await primary.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
+const kept = (): string => path.join(folder, "kept");
 const edge = (): string => path.join(folder, "edge.db");
 const wal = (): string => `${edge()}-wal`;
 const position = (): string => `${edge()}-tailrace/position`;
@@ -63,10 +86,9 @@ function launch(env: Record<string, string> = {}, bootId?: string): NodeProcess 
   return child;
 }
 
-/** A replica that follows through commits of every kind, `between` after each, and dies where it stands. */
-async function followAndDie(between: (commit: number) => void = () => undefined): Promise<void> {
-  const child = launch();
-  await child.waitFor(/ready/);
+/** The replica follows through commits of every kind, and dies where it stands. @returns how it was after each */
+async function followAndDie(child: NodeProcess): Promise<Moment[]> {
+  const passed: Moment[] = [];
   for (let commit = 0; commit < 8; commit++) {
     const txid = [
       () => primary.insert(20, 500),
@@ -75,9 +97,11 @@ async function followAndDie(between: (commit: number) => void = () => undefined)
       () => primary.insert(1, 30_000),
     ][commit % 4]!();
     await child.waitFor(new RegExp(`^${txid}$`, "m"));
-    between(commit);
+    const files = { wal: readFileSync(wal()), position: readFileSync(position()) };
+    passed.push({ ...files, walBytes: files.wal.length, logBytes: statSync(newestSegment()).size });
   }
   await child.kill();
+  return passed;
 }
 
 /**
@@ -127,73 +151,61 @@ async function comeBack(what: string, bootId: string = NEXT_BOOT): Promise<strin
 const RESYNC = /resync|diverged|foreign/;
 
 describe("a replica whose machine loses power", () => {
-  test("brings whatever is left of its WAL up from its log copy, without a resync", async () => {
+  test("brings whatever is left of its WAL up from its log copy, without a resync, once and again", async () => {
     const chance = new Chance();
-    for (let round = 0; round < 3; round++) {
-      await followAndDie();
+    for (let round = 0; round < 2; round++) {
       const what = `round ${round}, ${cutWal(chance)}`;
-      const said = await comeBack(what, String(round).repeat(32));
-      expect(said, what).toContain("the machine went down");
-      expect(said, what).not.toMatch(RESYNC);
+      const child = launch({}, String(round).repeat(32));
+      await child.waitFor(/ready/);
+      await followAndDie(child);
+      expect(child.text, what).toContain("the machine went down");
+      expect(child.text, what).not.toMatch(RESYNC);
     }
+    const what = `round 2, ${cutWal(chance)}`;
+    const said = await comeBack(what);
+    expect(said, what).toContain("the machine went down");
+    expect(said, what).not.toMatch(RESYNC);
   });
 
   test("finds its way from a position and a WAL of different moments", async () => {
-    await followAndDie((commit) => {
-      if (commit === 2) copyFileSync(wal(), path.join(folder, "wal"));
-      if (commit === 4) copyFileSync(position(), path.join(folder, "position"));
-    });
-    copyFileSync(path.join(folder, "wal"), wal());
-    copyFileSync(path.join(folder, "position"), position());
+    writeFileSync(wal(), moments[2]!.wal);
+    writeFileSync(position(), moments[4]!.position);
     rmSync(`${edge()}-shm`);
     expect(await comeBack("")).not.toMatch(RESYNC);
   });
 
   test("whose log copy lost its end to damage goes on from its last whole record", async () => {
-    let walThen = 0;
-    let logThen = 0;
-    await followAndDie((commit) => {
-      if (commit === 2) walThen = statSync(wal()).size;
-      if (commit === 5) logThen = statSync(newestSegment()).size;
-    });
-    truncateSync(wal(), walThen);
+    truncateSync(wal(), moments[2]!.walBytes);
     const log = readFileSync(newestSegment());
-    writeFileSync(newestSegment(), log.fill(0, logThen + 100));
+    writeFileSync(newestSegment(), log.fill(0, moments[5]!.logBytes + 100));
     rmSync(`${edge()}-shm`);
     expect(await comeBack("")).not.toMatch(RESYNC);
   });
 
   test("whose log copy lost more than its database resyncs, also when it dies on the way to that", async () => {
-    let logThen = 0;
-    await followAndDie((commit) => {
-      if (commit === 2) logThen = statSync(newestSegment()).size;
-    });
-    truncateSync(newestSegment(), logThen);
+    truncateSync(newestSegment(), moments[2]!.logBytes);
     rmSync(`${edge()}-shm`);
     const dying = launch({ TAILRACE_FAILPOINT: "resync.pages-fetched" }, NEXT_BOOT);
-    await dying.waitFor(/diverged/, 5000);
+    await dying.waitFor(/diverged/);
     expect(await dying.exited).toMatchObject({ signal: "SIGKILL" });
     expect(await comeBack("")).toMatch(/resync: \d+ pages differed/);
   });
 
   test("whose log copy does not reach back to what its database kept resyncs", async () => {
-    await followAndDie();
     rmSync(path.dirname(newestSegment()), { recursive: true });
     truncateSync(wal(), 0);
     rmSync(`${edge()}-shm`);
     expect(await comeBack("")).toMatch(/resync: \d+ pages differed/);
   });
 
-  test.each(["apply.intent-written", "append.published"])(
-    "and that dies while it is brought up, at %s, is brought up all the same",
-    async (failpoint) => {
-      await followAndDie();
-      const what = cutWal(new Chance());
+  test("and that dies while it is brought up, and once more, is brought up all the same", async () => {
+    const what = cutWal(new Chance());
+    for (const failpoint of ["apply.intent-written", "append.published"]) {
       const dying = launch({ TAILRACE_FAILPOINT: failpoint }, NEXT_BOOT);
-      expect(await dying.exited, `${what}\n${dying.text}`).toMatchObject({ signal: "SIGKILL" });
-      expect(await comeBack(what)).not.toMatch(RESYNC);
-    },
-  );
+      expect(await dying.exited, `${failpoint}, ${what}\n${dying.text}`).toMatchObject({ signal: "SIGKILL" });
+    }
+    expect(await comeBack(what)).not.toMatch(RESYNC);
+  });
 
   test("after an orderly close with a reader in the way takes nothing for a foreign write", async () => {
     const child = launch();
