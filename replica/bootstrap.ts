@@ -78,10 +78,8 @@ export async function downloadSnapshot({
           assertNotStale(found.epoch, epochSeen(found.logId), "the primary's snapshot");
           if (offset === 0) part.restart(found);
           const { pageCount } = found.state;
-          room.database.take(
-            imageBytes(found) - offset + pageCount * PAGE_TABLE_BYTES_A_PAGE,
-            "the primary's snapshot",
-          );
+          room.database.take(imageBytes(found) - offset, "the primary's snapshot");
+          room.data.take(pageCount * PAGE_TABLE_BYTES_A_PAGE, "the page table of the primary's snapshot");
           if (offset === 0) writeInfo(files, found);
           head = found;
           return true;
@@ -186,19 +184,19 @@ class PartFile {
     this.begin(head);
   }
 
-  /** Takes over the whole pages that are there, hashing them anew. */
+  /**
+   * Takes over the whole pages that are there, and writes them again: what a sync has failed for, in this process or one before
+   * it, may be read back as it was written and be lost all the same, though the next sync succeeds.
+   */
   resume(head: SnapshotHead, onProgress: (doneBytes: number, totalBytes: number) => void): void {
     this.begin(head);
     const total = imageBytes(head);
-    for (;;) {
+    do {
       const found = onStorage("read", this.path, () =>
         readAt(this.descriptor, this.block, this.writtenBytes),
       );
-      const bytes = Math.min(found - (found % this.pageSizeBytes), total - this.writtenBytes);
-      this.hash(bytes);
-      this.writtenBytes += bytes;
-      if (bytes < BLOCK_BYTES) break;
-    }
+      this.blockBytes = Math.min(found - (found % this.pageSizeBytes), total - this.writtenBytes);
+    } while (this.flush() === BLOCK_BYTES);
     this.cut(this.writtenBytes);
     onProgress(this.writtenBytes, total);
   }
@@ -226,13 +224,7 @@ class PartFile {
   }
 
   async finish({ state }: SnapshotHead): Promise<void> {
-    try {
-      await this.sync.finish();
-    } catch (error) {
-      // What a sync has failed for may be read back as it was written, and be lost all the same.
-      this.restart();
-      throw error;
-    }
+    await this.sync.finish();
     this.table!.flush({ txid: state.txid, cursor: state.cursor });
   }
 
@@ -261,8 +253,8 @@ class PartFile {
     if (head !== undefined) this.pageSizeBytes = head.pageSizeBytes;
   }
 
-  /** Only whole pages leave the block, but for a cut-off end, which a resume drops again. */
-  private flush(): void {
+  /** Only whole pages leave the block, but for a cut-off end, which a resume drops again. @returns their bytes */
+  private flush(): number {
     const bytes = this.blockBytes - (this.blockBytes % this.pageSizeBytes);
     this.hash(bytes);
     onStorage("write", this.path, () =>
@@ -273,6 +265,7 @@ class PartFile {
     this.writtenBytes += bytes;
     if (bytes > 0) failpoint("bootstrap.part-written");
     void this.sync.wrote(bytes);
+    return bytes;
   }
 
   private hash(bytes: number): void {

@@ -18,7 +18,7 @@ import type { FollowerStatus } from "./follower-status.ts";
 import { Landing } from "./landing.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import { CHUNK_BYTES, LONG_POLL_MS } from "./receiver.ts";
-import type { PeerHead, Receiver } from "./receiver.ts";
+import type { Chunk, PeerHead, Receiver } from "./receiver.ts";
 import type { SnapshotClient } from "./snapshot-client.ts";
 import { Troubles } from "./troubles.ts";
 import { Waiting } from "./waiting.ts";
@@ -281,7 +281,7 @@ export class Follower {
     this.freshness.heard({ atMs: monotonicMs(), headTxid, primaryTimeMs, ageMs });
     this.receivedBytes += chunk.bytes.length;
     this.throwInterruption();
-    local.receive(chunk);
+    await this.store(chunk);
     this.applying.wake();
     await this.syncReceived();
     this.throwInterruption();
@@ -296,6 +296,19 @@ export class Follower {
       isEof: chunk.isEof,
       isProgress: isCaughtUp || applied.txid > this.troubles.txid,
     };
+  }
+
+  private async store(chunk: Chunk): Promise<void> {
+    const { local } = this.options;
+    try {
+      local.receive(chunk);
+    } catch (error) {
+      if (!(error instanceof NoRoomError)) throw error;
+      await this.applying.rest();
+      this.throwInterruption();
+      if (!(await local.giveRoom())) throw error;
+      local.receive(chunk);
+    }
   }
 
   private async rest(ms: number, signal: AbortSignal): Promise<void> {

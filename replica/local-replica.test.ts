@@ -1,44 +1,20 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../test/harness/folder.ts";
-import { hashPage } from "../shared/format/page-hash.ts";
+import { snapshotNode } from "../test/harness/snapshot-node.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
-import { UNKNOWN_BOOT } from "../shared/storage/boot-id.ts";
-import { replicaRoom } from "../shared/storage/disk-room.ts";
+import { NoRoomError, replicaRoom } from "../shared/storage/disk-room.ts";
+import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import { LocalReplica } from "./local-replica.ts";
-import type { SnapshotClient } from "./snapshot-client.ts";
 
 type Options = Parameters<typeof LocalReplica.open>[0];
 
 const PAGE_SIZE = 512;
-
-/** A client whose primary has this image, and counts how often it was asked for it. */
-function clientOf(image: Buffer): { client: SnapshotClient; readonly downloads: () => number } {
-  let downloads = 0;
-  const pageCount = image.length / PAGE_SIZE;
-  let checksum = 0n;
-  for (let page = 1; page <= pageCount; page++)
-    checksum ^= hashPage(page, image.subarray((page - 1) * PAGE_SIZE, page * PAGE_SIZE));
-  const head = {
-    generation: 1,
-    etag: '"1"',
-    logId: "0".repeat(32),
-    epoch: 1,
-    pageSizeBytes: PAGE_SIZE,
-    state: { txid: 1, cursor: { segment: 1, offset: 80 }, checksum, pageCount },
-  };
-  const read: SnapshotClient["read"] = async (_range, sink) => {
-    downloads += 1;
-    sink.start(head, 0);
-    sink.data(image);
-  };
-  return { client: { read } as SnapshotClient, downloads: () => downloads };
-}
 
 function smallDatabase(file: string): Buffer {
   const database = new DatabaseSync(file);
@@ -57,7 +33,7 @@ function openIn(folder: string, options: Partial<Options>): LocalReplica {
     driver,
     isDurable: true,
     seen: {},
-    bootId: UNKNOWN_BOOT,
+    bootId: "1".repeat(32),
     room: replicaRoom(dataDir, file, { keepFreeBytes: 0, nowMs: () => performance.now() }),
     nowMs: () => performance.now(),
     metrics: new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 << 20 }),
@@ -72,7 +48,9 @@ function openIn(folder: string, options: Partial<Options>): LocalReplica {
 
 test("a bootstrap that fails once the image is in place goes on from there, and takes it for nobody else's", async () => {
   const folder = temporaryFolder();
-  const { client, downloads } = clientOf(smallDatabase(join(folder, "source.db")));
+  const { client, asked } = snapshotNode(smallDatabase(join(folder, "source.db")), {
+    pageSizeBytes: PAGE_SIZE,
+  });
   let failures = 2;
   const failing: Driver = {
     ...driver,
@@ -87,16 +65,47 @@ test("a bootstrap that fails once the image is in place goes on from there, and 
   await expect(bootstrap()).rejects.toThrow("unable to open");
   await expect(bootstrap()).rejects.toThrow("unable to open");
   await bootstrap();
-  expect(downloads()).toBe(1);
-  expect(replica.position?.applied.txid).toBe(1);
+  expect(asked).toEqual([0]);
+  expect(replica.position?.applied.txid).toBe(4);
   expect(replica.isReadable).toBe(true);
 });
 
 test("an epoch once seen is not forgotten with database and position: a bootstrap refuses an older one", async () => {
   const folder = temporaryFolder();
-  const { client } = clientOf(smallDatabase(join(folder, "source.db")));
+  const { client } = snapshotNode(smallDatabase(join(folder, "source.db")), { pageSizeBytes: PAGE_SIZE });
   const replica = openIn(folder, { seen: { logId: "0".repeat(32), epoch: 2 } });
   const bootstrap = replica.bootstrap(client, () => {}, new AbortController().signal);
   await expect(bootstrap).rejects.toMatchObject({ code: "stale_epoch" });
   expect(replica.isGone).toBe(true);
+});
+
+test("a transaction for which there is no room is applied once the SQLite WAL has given its own back, and refused while a reader holds that", async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, "edge.db");
+  const { client, commit } = snapshotNode(smallDatabase(join(folder, "source.db")), {
+    pageSizeBytes: PAGE_SIZE,
+  });
+  let isFull = false;
+  const take = (bytes: number, what: string): void => {
+    if (isFull && statSync(`${file}-wal`).size > 0) throw new NoRoomError(what, bytes, 0);
+  };
+  const replica = openIn(folder, {
+    room: { data: { take: () => {} }, database: { take } } as unknown as ReplicaRoom,
+  });
+  await replica.bootstrap(client, () => {}, new AbortController().signal);
+  replica.receive(commit("a"));
+  await replica.applyNext();
+  isFull = true;
+  replica.receive(commit("b"));
+  expect(await replica.applyNext()).toBe(true);
+  expect(statSync(`${file}-wal`).size).toBeLessThan(2 * PAGE_SIZE);
+
+  const reader = new DatabaseSync(file);
+  reader.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+  replica.receive(commit("c"));
+  await expect(replica.applyNext()).rejects.toBeInstanceOf(NoRoomError);
+  reader.close();
+  await replica.stand();
+  expect(await replica.applyNext()).toBe(true);
+  expect(replica.position?.applied.txid).toBe(7);
 });

@@ -14,6 +14,7 @@ import type { Work } from "../shared/plan/follow-state.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
+import { NoRoomError } from "../shared/storage/disk-room.ts";
 import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import type { Cursor, PageNumber } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
@@ -362,7 +363,7 @@ export class LocalReplica {
       const batch = this.pending ?? standing.batches.next();
       this.pending = batch;
       if (batch === undefined) return false;
-      this.options.room.database.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
+      await this.takeRoom(batch);
       const startMs = nowMs();
       for (const _ of standing.applier.apply(batch)) await turn();
       this.pending = undefined;
@@ -375,6 +376,27 @@ export class LocalReplica {
       if (asTailraceError(error).code !== "database_busy" || !standing.applier.isExact) await this.fall();
       throw error;
     }
+  }
+
+  /** @throws NoRoomError, when what the SQLite WAL could give back was not enough */
+  private async takeRoom(batch: Batch): Promise<void> {
+    const take = (): void =>
+      this.options.room.database.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
+    try {
+      take();
+    } catch (error) {
+      if (!(error instanceof NoRoomError) || !(await this.giveRoom())) throw error;
+      take();
+    }
+  }
+
+  /**
+   * Gives back to the disk what the SQLite WAL takes of it, as far as readers permit. Only while nothing is being applied.
+   *
+   * @returns whether there is more room now
+   */
+  async giveRoom(): Promise<boolean> {
+    return (await this.standing?.care.giveRoom()) ?? false;
   }
 
   /** By which a batch lengthens the SQLite WAL, and later the database. */

@@ -2,50 +2,14 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { hashPage } from "../shared/format/page-hash.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
+import { snapshotNode } from "../test/harness/snapshot-node.ts";
 import { SourceDatabase } from "../test/harness/source-database.ts";
 import { PositionFile } from "./position-file.ts";
 import { ReplicaDatabase } from "./replica-database.ts";
 import { replicaFiles } from "./replica-files.ts";
 import { resync } from "./resync.ts";
-import type { RangeSink, SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
-
-const PAGE_BYTES = 4096;
-
-/** A node with this snapshot and nothing after it; `meanwhile` is done while it answers for the page checksums. */
-function snapshotOf(image: Buffer, meanwhile: () => void): { client: SnapshotClient; head: SnapshotHead } {
-  const hashes = Array.from({ length: image.length / PAGE_BYTES }, (_, index) =>
-    hashPage(index + 1, image.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES)),
-  );
-  const head: SnapshotHead = {
-    generation: 1,
-    etag: '"1"',
-    logId: "0".repeat(32),
-    epoch: 1,
-    pageSizeBytes: PAGE_BYTES,
-    state: {
-      txid: 4,
-      cursor: { segment: 1, offset: 80 },
-      checksum: hashes.reduce((sum, hash) => sum ^ hash, 0n),
-      pageCount: hashes.length,
-    },
-  };
-  const client = {
-    fetchedBytes: 0,
-    head: async () => head,
-    pageChecksums: async (_head: SnapshotHead, onData: (bytes: Buffer) => void) => {
-      meanwhile();
-      onData(Buffer.from(BigUint64Array.from(hashes).buffer));
-    },
-    read: async ({ from, until }: { from: number; until: number }, sink: RangeSink) => {
-      sink.start(head, from);
-      sink.data(image.subarray(from, until));
-    },
-  };
-  return { client: client as unknown as SnapshotClient, head };
-}
 
 test("a resync does not land on what another process has committed since it read the pages", async () => {
   const folder = temporaryFolder();
@@ -69,8 +33,8 @@ test("a resync does not land on what another process has committed since it read
     await database.close();
   });
   let isDisturbed = true;
-  const { client, head } = snapshotOf(image, () => {
-    if (isDisturbed) other.exec("INSERT INTO t VALUES(2, 'theirs')");
+  const { client, head } = snapshotNode(image, {
+    meanwhile: () => void (isDisturbed && other.exec("INSERT INTO t VALUES(2, 'theirs')")),
   });
   const receiver = {
     fetch: async ({ cursor }: { cursor: object }) => ({
@@ -92,6 +56,7 @@ test("a resync does not land on what another process has committed since it read
       replaceLog: () => undefined,
       bootId: "0".repeat(32),
       room: { data: room, database: room },
+      epochSeen: () => 0,
       onProgress: () => undefined,
       signal: new AbortController().signal,
     } as unknown as Parameters<typeof resync>[0]);

@@ -162,6 +162,22 @@ export class WalCare {
     return { isComplete: copiedFrames === walFrames, walFrames, copiedFrames };
   }
 
+  /**
+   * Copies the WAL back and empties it, because the disk has no room for more. Only while nothing is being applied.
+   *
+   * @returns whether that gave room: a reader may be in the way. A failure shows when the next commit meets the same disk
+   */
+  async giveRoom(): Promise<boolean> {
+    while (this.running !== undefined) await this.settle();
+    if (this.isOver || this.database.walSizeBytes() === 0) return false;
+    const { restarts } = this;
+    this.running = this.checkpointAndRestart().finally(() => {
+      this.running = undefined;
+    });
+    await this.settle();
+    return this.restarts > restarts;
+  }
+
   /** While commits wait. */
   private async checkpointAndRestart(): Promise<void> {
     await this.checkpoint();

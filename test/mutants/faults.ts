@@ -397,11 +397,8 @@ export const FAULTS: readonly Fault[] = [
     name: "announced-size-unasked",
     mistake: "begins a download that does not fit on the disk",
     file: "replica/bootstrap.ts",
-    from: `          room.database.take(
-            imageBytes(found) - offset + pageCount * PAGE_TABLE_BYTES_A_PAGE,
-            "the primary's snapshot",
-          );`,
-    to: `          room.database.take(0 * pageCount * PAGE_TABLE_BYTES_A_PAGE, "the primary's snapshot");`,
+    from: `          room.database.take(imageBytes(found) - offset, "the primary's snapshot");`,
+    to: `          room.database.take(0, "the primary's snapshot");`,
     tests: ["replica/bootstrap.test.ts"],
   },
   {
