@@ -1,12 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cleanup } from "./harness/cleanup.ts";
 import * as failpoints from "./harness/failpoints.ts";
-import { ServingProcess, until } from "./harness/node-process.ts";
-import type { NodeProcess } from "./harness/node-process.ts";
+import { NodeProcess, ServingProcess, until } from "./harness/node-process.ts";
 import { assertSameBytes, shell, stepOf } from "./harness/shell.ts";
 import { StepWriter } from "./harness/step-writer.ts";
 import { Watcher } from "./harness/watcher.ts";
@@ -25,6 +23,7 @@ const {
   SNAPSHOT,
   dieAt,
 } = failpoints;
+const FOLLOW = fileURLToPath(new URL("programs/follow.ts", import.meta.url));
 
 /*
  * kill -9, everywhere. Failpoints (shared/failpoint.ts) are hit under load, one after the other; a reader in another
@@ -64,6 +63,9 @@ it("every failpoint in the product is in one of the lists here", () => {
   expect([...names].toSorted()).toEqual(listed.toSorted());
 });
 
+/** What a replica that has only died says of nothing. */
+const UNWANTED = /comparing|diverged|foreign/;
+
 describe("a replica killed while it follows a database that Python writes", () => {
   const cleanup = new Cleanup();
   let file: string;
@@ -71,7 +73,6 @@ describe("a replica killed while it follows a database that Python writes", () =
   let primary: ServingProcess;
   let writer: StepWriter;
   let watcher: Watcher;
-  const replicaArguments = (): string[] => ["replica", primary.url, edge, "--on-foreign-write", "resync"];
 
   beforeAll(async () => {
     file = join(cleanup.folder, "app.db");
@@ -82,13 +83,22 @@ describe("a replica killed while it follows a database that Python writes", () =
 
   afterAll(() => cleanup.run());
 
-  const launch = (env: Record<string, string>): NodeProcess =>
-    cleanup.owns(ServingProcess.launch(replicaArguments(), { env }));
+  /** A replica that dies at each of these points in turn: in each life it has to find its way from the death before. */
+  async function dieAtEach(points: readonly string[], unwanted: RegExp = UNWANTED): Promise<void> {
+    for (const [index, point] of points.entries()) {
+      const life = await dieAt(point, (env) =>
+        cleanup.owns(new NodeProcess(FOLLOW, [primary.url, edge, "os", "resync"], { env })),
+      );
+      const deaths = points.slice(0, index).join(", ") || "no other";
+      expect(life.text, `up to ${point}, after ${deaths}`).not.toMatch(unwanted);
+    }
+  }
 
-  /** A new life: it must get to a step that was only made after the crash. */
+  /** A last life: it must get to a step that was only made after the crashes, and end in good order. */
   async function recoversAndFollows(): Promise<void> {
     const goal = stepOf(file) + 1;
-    const replica = cleanup.owns(await ServingProcess.start(replicaArguments()));
+    const argv = ["replica", primary.url, edge, "--on-foreign-write", "resync"];
+    const replica = cleanup.owns(await ServingProcess.start(argv));
     await until(
       "replica goes on",
       () => stepOf(edge),
@@ -98,53 +108,32 @@ describe("a replica killed while it follows a database that Python writes", () =
     expect(shell(edge, "PRAGMA integrity_check")).toBe("ok");
   }
 
-  it.each(BOOTSTRAP)("at %s: the next start ends with a whole database", async (point) => {
-    for (const suffix of ["", "-wal", "-shm", "-tailrace"])
-      rmSync(edge + suffix, { recursive: true, force: true });
-    await dieAt(point, launch);
+  it("at each step of its bootstrap, and of its first commit, ends with a whole database", async () => {
+    await dieAtEach([...BOOTSTRAP, ...EMPTY_WAL]);
     await recoversAndFollows();
   });
 
-  it.each(EMPTY_WAL)("at %s", async (point) => {
-    await dieAt(point, launch);
-    await recoversAndFollows();
-  });
-
-  it("(from here on a reader watches)", async () => {
+  it("at each step of following, and of a checkpoint, goes on where it was; readers saw nothing torn or older", async () => {
     watcher = await Watcher.start(edge);
-  });
-
-  it.each(FOLLOWING)("at %s", async (point) => {
-    await dieAt(`${point}:3`, launch);
+    await dieAtEach([...FOLLOWING.map((point) => `${point}:3`), ...CHECKPOINTING]);
     await recoversAndFollows();
-  });
-
-  it.each(CHECKPOINTING)("at %s", async (point) => {
-    await dieAt(point, launch);
-    await recoversAndFollows();
-  });
-
-  it("never showed readers a torn state or an older one", async () => {
     const watched = await watcher.stop();
     expect(watched.problem).toBeNull();
     expect(watched.states).toBeGreaterThan(5);
-    // A resync takes a database that is no state of the primary to one that is: it may be announced as a step back.
-    watcher = await Watcher.start(edge, { mayStepBack: true });
   });
 
-  it.each(RESYNC)("at %s, after someone else wrote to its file", async (point) => {
-    shell(
-      edge,
-      "CREATE TABLE IF NOT EXISTS foreign_write(x); INSERT INTO foreign_write VALUES (randomblob(9000))",
-    );
-    await dieAt(point, launch);
+  it("at each step of a resync, after someone else wrote to its file, resyncs; readers saw nothing torn", async () => {
+    // A resync takes a database that is no state of the primary to one that is: it may be announced as a step back.
+    watcher = await Watcher.start(edge, { mayStepBack: true });
+    shell(edge, "CREATE TABLE foreign_write(x); INSERT INTO foreign_write VALUES (randomblob(9000))");
+    await dieAtEach(RESYNC, /diverged/);
     await recoversAndFollows();
     expect(shell(edge, "SELECT count(*) FROM sqlite_schema WHERE name = 'foreign_write'")).toBe("0");
   });
 
-  it("never showed readers a torn state, and ends byte-identical", async () => {
-    const replica = cleanup.owns(await ServingProcess.start(replicaArguments()));
+  it("ends byte-identical", async () => {
     const last = await writer.stop();
+    const replica = cleanup.owns(await ServingProcess.start(["replica", primary.url, edge]));
     await until(
       "replica has caught up",
       () => stepOf(edge),

@@ -63,11 +63,11 @@ export const ELSEWHERE: readonly string[] = ["append.synced"];
 
 const DEATH_LIMIT_MS = 15_000;
 
-/** Starts it to die at a failpoint, and proves that it did. */
+/** Starts it to die at a failpoint, and proves that it did. @returns it, dead */
 export async function dieAt(
   point: string,
   launch: (env: Record<string, string>) => NodeProcess,
-): Promise<void> {
+): Promise<NodeProcess> {
   const process = launch({ TAILRACE_FAILPOINT: point });
   const ending = await Promise.race([process.exited, pause(DEATH_LIMIT_MS, undefined, { ref: false })]);
   if (ending === undefined) await process.kill();
@@ -75,4 +75,5 @@ export async function dieAt(
     code: null,
     signal: "SIGKILL",
   });
+  return process;
 }
