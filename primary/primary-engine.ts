@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { asTailraceError, toErrorData } from "../shared/errors.ts";
 import type { ErrorData, TailraceError } from "../shared/errors.ts";
-import { meteredStorage } from "../shared/log/metered-storage.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import type { MetricsJson } from "../shared/metrics/metric-set.ts";
 import { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
@@ -18,8 +18,6 @@ import type {
 } from "../shared/status.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
-import { SnapshotStore } from "../shared/snapshots/snapshot-store.ts";
-import { currentBootId } from "../shared/storage/boot-id.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { inspectDatabaseFile } from "../shared/storage/database-file.ts";
 import { assertSupportedFileSystem } from "../shared/storage/file-system.ts";
@@ -27,21 +25,13 @@ import { DiskGauge } from "../shared/storage/disk-space.ts";
 import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
-import type { Verification } from "../shared/verification/verification.ts";
-import { dirname, resolve } from "node:path";
 import { fileReplaced } from "./attached-database.ts";
-import type { AttachedDatabase } from "./attached-database.ts";
-import { CaptureLoop } from "./capture-loop.ts";
-import { DEFAULT_CAPTURE_LIMITS, SEGMENT_SIZE_BYTES, limitsOf } from "./capture-options.ts";
+import { attach, detach } from "./attachment.ts";
+import type { Attachment } from "./attachment.ts";
+import { DEFAULT_CAPTURE_LIMITS, limitsOf } from "./capture-options.ts";
 import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
-import { Capture } from "./capture.ts";
-import { leaveCleanClose } from "./clean-close.ts";
-import { CheckpointCycle } from "./checkpoint-cycle.ts";
-import { verificationOf } from "./capture-verification.ts";
-import { openDatabase } from "./open-database.ts";
 import { primaryStatus } from "./primary-status.ts";
-import { Retention, retainedLog, retentionLimits } from "./retention.ts";
-import { Snapshots } from "./snapshots.ts";
+import { retentionLimits } from "./retention.ts";
 
 /** A new file counts as complete when it has not changed for this long. */
 const SETTLE_MS = 1000;
@@ -52,17 +42,6 @@ export interface EngineListeners {
   /** The log cannot be served for a while; null when it can again. */
   readonly onUnready: (error: ErrorData | null) => void;
   readonly notify: (notice: Notice) => void;
-}
-
-/** What is running for one database file. */
-interface Running {
-  readonly database: AttachedDatabase;
-  readonly capture: Capture;
-  readonly cycle: CheckpointCycle;
-  readonly snapshots: Snapshots;
-  readonly retention: Retention;
-  readonly verification: Verification;
-  readonly loop: CaptureLoop;
 }
 
 /** A primary but for its HTTP server: attaches, captures, follows the path to another file, and detaches. */
@@ -83,7 +62,7 @@ export class PrimaryEngine {
   private limits: CaptureLimits;
   /** The trouble that was told of last. */
   private toldTrouble = "";
-  private running: Running | undefined;
+  private running: Attachment | undefined;
   /** What ended it. */
   private failure: TailraceError | undefined;
   private isClosing = false;
@@ -246,7 +225,7 @@ export class PrimaryEngine {
   }
 
   /** Lets go of everything: an application must not have to live with the pin of a capture that does nothing. */
-  private async fail(running: Running, error: unknown): Promise<never> {
+  private async fail(running: Attachment, error: unknown): Promise<never> {
     this.failure = asTailraceError(error);
     this.running = undefined;
     this.noteError(toErrorData(this.failure));
@@ -255,97 +234,36 @@ export class PrimaryEngine {
     throw this.failure;
   }
 
-  private now(): Running {
+  private now(): Attachment {
     if (this.failure !== undefined) throw this.failure;
     if (this.running !== undefined) return this.running;
     throw fileReplaced(this.options.file);
   }
 
-  private async attach(isNewDatabase: boolean): Promise<Running> {
-    const { options, listeners, driver, folder, limits, tracker, counts: metrics } = this;
-    const { file, durability, segmentSizeBytes = SEGMENT_SIZE_BYTES } = options;
-    const { notify, onHead } = listeners;
-    const say = (text: string): void => notify(message(text));
-    const clock = Date.now;
-    const database = openDatabase(driver, file);
-    let capture: Capture | undefined;
-    try {
-      if (database.change !== undefined) say(`${file} ${database.change}`);
-      const store = SnapshotStore.open(folder.snapshotsFolder);
-      capture = await Capture.open({
-        database,
-        folder,
-        // Mode `commit` is kept by the loop: one fsync for all that was found at once.
-        durability: durability === "os" ? "os" : "group",
-        bootId: options.bootId ?? currentBootId(),
-        segmentSizeBytes,
-        clock,
-        say,
-        isNewDatabase,
-        snapshots: store,
-        storage: meteredStorage((seconds) => metrics.fsyncSeconds.observe(seconds)),
-      });
-      const cycle = new CheckpointCycle({
-        capture,
-        softLimitBytes: limits.walSoftLimitBytes,
-        metrics,
-        clock,
-        notify,
-      });
-      const snapshots: Snapshots = new Snapshots({
-        capture,
-        store,
-        clock,
-        notify,
-        metrics,
-        policy: limits,
-        logBytesAfter: (cursor) => retention.bytesAfter(cursor),
-      });
-      snapshots.hold(this.held());
-      const opened = capture;
-      const retention = new Retention({
-        tracker,
-        clock,
-        notify,
-        limits: retentionLimits(limits),
-        log: retainedLog(capture),
-        folder: folder.logFolder,
-        snapshots: () => snapshots.needed(),
-        recovery: () => opened.table.mark.cursor,
-      });
-      const loop = new CaptureLoop({
-        capture,
-        cycle,
-        snapshots,
-        retention,
-        upkeep: this.upkeep,
-        metrics,
-        clock,
-        onHead,
-        isGrouping: durability === "group",
-        onTrouble: (error) => this.troubled(error),
-      });
-      const verification = verificationOf(capture, clock, metrics, notify, (error) =>
-        this.noteError(toErrorData(error)),
-      );
-      return { database, capture, cycle, snapshots, retention, verification, loop };
-    } catch (error) {
-      capture?.close();
-      database.connection.close();
-      throw error;
-    }
+  private attach(isNewDatabase: boolean): Promise<Attachment> {
+    const { options, driver, folder, tracker, upkeep } = this;
+    const { notify, onHead } = this.listeners;
+    return attach({
+      options,
+      driver,
+      folder,
+      limits: () => this.limits,
+      tracker,
+      metrics: this.counts,
+      upkeep,
+      isNewDatabase,
+      heldGenerations: () => this.held(),
+      notify,
+      onHead,
+      onTrouble: (error) => this.troubled(error),
+      onError: (error) => this.noteError(error),
+    });
   }
 
-  private async detach(running: Running, isInPlace: boolean): Promise<void> {
-    const { database, capture, cycle, snapshots, verification } = running;
-    await verification.close();
-    await snapshots.close();
+  private async detach(attachment: Attachment, isInPlace: boolean): Promise<void> {
     try {
-      await (isInPlace ? cycle.finish() : cycle.close());
-      if (isInPlace && !capture.isMissing) await leaveCleanClose(capture, this.folder);
-      capture.close();
+      await detach(attachment, isInPlace ? this.folder : undefined);
     } finally {
-      database.connection.close();
       if (isInPlace) this.release();
     }
   }
@@ -376,7 +294,7 @@ export class PrimaryEngine {
   }
 
   /** @returns undefined when closed before there was a file to attach to */
-  private async attachWhenSettled(): Promise<Running | undefined> {
+  private async attachWhenSettled(): Promise<Attachment | undefined> {
     let last = "";
     while (!this.isClosing) {
       const seen = look(this.options.file);
