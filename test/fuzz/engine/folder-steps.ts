@@ -94,7 +94,7 @@ export function changeFolder(folder: string, formatOf: FormatOf, steps: readonly
   for (const step of steps) {
     const path = join(folder, step["file"] as string);
     const to = join(folder, (step["to"] as string | undefined) ?? ".");
-    mkdirSync(dirname(path), { recursive: true });
+    if (!hasParent(path)) continue;
     const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
     if (path === to) continue;
     if (step.op === "remove") rmSync(path, { recursive: true, force: true });
@@ -110,12 +110,22 @@ export function changeFolder(folder: string, formatOf: FormatOf, steps: readonly
     } else if (
       (step.op === "rename" || step.op === "copy") &&
       isFile &&
-      statSync(to, { throwIfNoEntry: false })?.isDirectory() !== true
+      statSync(to, { throwIfNoEntry: false })?.isDirectory() !== true &&
+      hasParent(to)
     ) {
-      mkdirSync(dirname(to), { recursive: true });
       if (step.op === "rename") renameSync(path, to);
       else cpSync(path, to);
     }
+  }
+}
+
+/** Makes it, where a file of an earlier step does not stand in its place. */
+function hasParent(path: string): boolean {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return true;
+  } catch {
+    return false;
   }
 }
 
