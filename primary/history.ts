@@ -5,6 +5,7 @@ import { compareCursors } from "../shared/format/cursor.ts";
 import { FragmentReader } from "../shared/log/fragment-reader.ts";
 import type { LogWriter } from "../shared/log/log-writer.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
+import { isUnbegun } from "../shared/log/segment-files.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
 import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { onStorage } from "../shared/storage/storage-error.ts";
@@ -70,6 +71,11 @@ export function loggedStates(log: LogWriter, logFolder: string, from: Cursor): L
 export function setLogAside(folder: DataFolder, logId: string): string {
   const target = join(folder.path, SET_ASIDE + logId);
   onStorage("set aside", folder.logFolder, () => {
+    if (existsSync(target) && isUnbegun(folder.logFolder)) {
+      // A start that had set the log aside did not come to its end: what is there now is not worth keeping instead.
+      rmSync(folder.logFolder, { recursive: true, force: true });
+      return;
+    }
     for (const name of readdirSync(folder.path)) {
       if (name.startsWith(SET_ASIDE)) rmSync(join(folder.path, name), { recursive: true });
     }

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
+import { compareCursors } from "../format/cursor.ts";
 import { FragmentReader } from "../log/fragment-reader.ts";
 import { DamagedLogError } from "../log/damaged-log-error.ts";
 import { LogChain } from "../log/log-chain.ts";
@@ -11,18 +12,21 @@ import { damageIn, shortened } from "./log-examination.ts";
 import type { LogExamination } from "./log-examination.ts";
 import type { StateClaims } from "./state-claims.ts";
 
+const TORN =
+  "The machine went down before it was all on the disk. The next start goes on with what is whole, and fetches the rest again.";
 const ADVICE = "The replica mends it by itself: start it. What it needs of this it fetches again.";
 
 /**
  * Reads a replica's copy of the log. It may begin within a segment, and end anywhere.
  *
- * @param pageSizeBytes as the position says
+ * @param floor where power was lost: what comes after it may not have got to the disk, and is not damage
  * @returns undefined where there is no copy
  * @throws unknown_version; the file system's own error
  */
 export function examineCopy(
   folder: string,
   logId: string | undefined,
+  floor: Cursor | undefined,
   claims: StateClaims,
   findings: Findings,
   onProgress: (doneBytes: number, totalBytes: number) => void,
@@ -44,8 +48,15 @@ export function examineCopy(
   const adjacent = gap === -1 ? segments : segments.slice(0, gap);
   const newest = adjacent.at(-1);
   let at = start;
+  const damaged = (place: Cursor, text: string): void => {
+    const isTorn = floor !== undefined && compareCursors(place, floor) >= 0;
+    findings.add(isTorn ? "torn_tail" : "damaged", `log/${basename(segmentPath("", place.segment))}`, text, {
+      offset: place.offset,
+      advice: isTorn ? TORN : ADVICE,
+    });
+  };
   if (segments[0]?.segment !== first) {
-    damaged(findings, { segment: first, offset: 0 }, "the file is missing");
+    damaged({ segment: first, offset: 0 }, "the file is missing");
     return undefined;
   }
   let chain: LogChain | undefined;
@@ -88,10 +99,10 @@ export function examineCopy(
       }
       onProgress((doneBytes += fragment.lengthBytes), totalBytes);
     }
-    if (gap !== -1) damaged(findings, { segment: first + gap, offset: 0 }, "the file is missing");
+    if (gap !== -1) damaged({ segment: first + gap, offset: 0 }, "the file is missing");
   } catch (error) {
     if (!(error instanceof DamagedLogError)) throw error;
-    damaged(findings, error.at, shortened(error.message));
+    damaged(error.at, shortened(error.message));
   } finally {
     reader.close();
   }
@@ -105,12 +116,10 @@ export function examineCopy(
     baseTxid: baseTxid ?? 0,
     head: chain?.head ?? null,
     tornBytes: newest!.segment === at.segment ? newest!.sizeBytes - at.offset : 0,
+    tornTxid: null,
+    wentDown: floor !== undefined,
     damage: null,
   };
-}
-
-function damaged(findings: Findings, { segment, offset }: Cursor, text: string): void {
-  findings.add("damaged", `log/${basename(segmentPath("", segment))}`, text, { offset, advice: ADVICE });
 }
 
 function chainFrom(

@@ -1,16 +1,18 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { z } from "zod";
 import { decodePosition } from "../format/position.ts";
 import type { Position } from "../format/position.ts";
 import { count } from "../human.ts";
+import { lackingAfter } from "../log/power-loss.ts";
 import { listSegments } from "../log/segment-files.ts";
 import { examineReplicas } from "../tracking/replicas-file.ts";
+import { currentBootId, isSameBoot } from "../storage/boot-id.ts";
+import { CLEAN_CLOSE_FILE, parseCleanClose } from "../storage/clean-close-file.ts";
+import type { CleanClose } from "../storage/clean-close-file.ts";
 import { readMeta } from "../storage/meta-file.ts";
 import type { Meta } from "../storage/meta-file.ts";
 import { onStorage } from "../storage/storage-error.ts";
-import { hex64 } from "../units.ts";
-import type { Txid } from "../units.ts";
+import type { Cursor, Txid } from "../units.ts";
 import { examineCopy } from "./copy-examination.ts";
 import { Findings } from "./finding.ts";
 import type { Finding } from "./finding.ts";
@@ -22,7 +24,16 @@ import { examineSnapshots, readSnapshot } from "./snapshot-examination.ts";
 import type { FoundGeneration } from "./snapshot-examination.ts";
 import { StateClaims } from "./state-claims.ts";
 import type { ClaimVerdict, StateClaim } from "./state-claims.ts";
-import { MADE_ANEW, tellCopy, tellGeneration, tellLog, tellPosition, tellTable } from "./telling.ts";
+import {
+  tellCleanClose,
+  tellCopy,
+  tellGeneration,
+  tellLog,
+  tellPosition,
+  tellTable,
+  tellUnfinishedStart,
+} from "./telling.ts";
+import { unfinishedStart } from "./unfinished-start.ts";
 import { examineTable } from "./table-examination.ts";
 import type { TableExamination } from "./table-examination.ts";
 
@@ -31,6 +42,8 @@ export interface ExamineOptions {
   readonly folder: string;
   /** Whether the images of snapshots are read too. */
   readonly isDeep: boolean;
+  /** As the node that is started next will find it; a test's own. */
+  readonly bootId?: string;
   readonly onProgress: (what: string, doneBytes: number, totalBytes: number) => void;
 }
 
@@ -63,24 +76,32 @@ export interface Examination {
  *
  * @throws unknown_version when a later Tailrace wrote any of it; storage_failed
  */
-export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examination {
+export function examine({
+  folder,
+  isDeep,
+  bootId = currentBootId(),
+  onProgress,
+}: ExamineOptions): Examination {
   const [metaPart, logPart, snapshotPart, tablePart, placePart, namePart] = [0, 1, 2, 3, 4, 5].map(
     () => new Findings(),
   ) as [Findings, Findings, Findings, Findings, Findings, Findings];
   const useless: { file: string; why: string }[] = [];
   examineNames(folder, namePart);
 
-  const meta = examineMeta(folder, metaPart);
+  const found = examineSnapshots(join(folder, "snapshots"), snapshotPart);
+  const meta = examineMeta(folder, found, metaPart);
   const role = meta?.role ?? (isReplicas(folder) ? "replica" : "primary");
   const logFolder = join(folder, "log");
   const segments =
     kindOf(logFolder) === "folder" ? onStorage("list", logFolder, () => listSegments(logFolder)) : [];
-  const logId = meta?.logId;
-
-  const found = examineSnapshots(join(folder, "snapshots"), snapshotPart);
-  const table = openTable(folder, tablePart, useless, meta !== null);
+  const tableFile = join(folder, "pages.sum");
+  const table = kindOf(tableFile) === "file" ? examineTable(tableFile) : "missing";
   const position = role === "replica" ? examinePosition(folder, placePart) : undefined;
+  // A replica that has landed in another log knows of it first by its position.
+  const logId = position?.logId ?? meta?.logId;
+  const closed = role === "primary" ? readCleanClose(folder) : "missing";
 
+  const unfinished = role === "replica" ? undefined : unfinishedStart(folder, meta, found);
   const claims: StateClaim[] = [];
   const claimOf = new Map<object, StateClaim>();
   const claim = (of: object, made: StateClaim): void => {
@@ -98,28 +119,31 @@ export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examina
       checksum,
     });
   }
-  if (table !== null) claim(table, { file: "pages.sum", ...table.mark });
+  if (typeof table !== "string") claim(table, { file: "pages.sum", ...table.mark });
   if (position?.phase === "following") claim(position, { file: "position", ...position.applied });
 
   const comparing = new StateClaims(claims);
   const onLogBytes = (done: number, total: number): void => onProgress("log", done, total);
   const log = onStorage("read", logFolder, () => {
-    if (role === "replica")
-      return kindOf(logFolder) === "folder"
-        ? examineCopy(logFolder, logId, comparing, logPart, onLogBytes)
-        : undefined;
-    if (segments.length === 0 || logId === undefined) return undefined;
+    if (role === "replica") {
+      // A resync replaces it, whatever it is.
+      if (kindOf(logFolder) !== "folder" || position?.phase === "resyncing") return undefined;
+      return examineCopy(logFolder, logId, floorOf(position, bootId), comparing, logPart, onLogBytes);
+    }
+    if (segments.length === 0 || meta?.role !== "primary" || unfinished !== undefined) return undefined;
     return examineLog({
       folder: logFolder,
       segments,
-      logId,
+      logId: meta.logId,
+      lackingAfter: lackingAfter(meta, bootId, typeof closed === "string" ? undefined : closed),
       claims: comparing,
       findings: logPart,
       onProgress: onLogBytes,
     });
   });
-  if (role === "primary") tellLog(log, segments.length, meta, logPart);
-  else tellCopy(log, logPart);
+  if (unfinished !== undefined) tellUnfinishedStart(unfinished, logPart);
+  else if (role === "primary") tellLog(log, segments.length, meta, logPart);
+  else tellCopy(log, position?.phase, logPart);
 
   const verdicts = new Map(
     log === undefined ? [] : comparing.judge(log.start, log.end).map((made) => [made.claim, made.verdict]),
@@ -135,8 +159,9 @@ export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examina
         ...(wrong.offset === null ? {} : { offset: wrong.offset }),
         advice: "Let tailrace repair move the snapshot aside; another is made when one is needed.",
       });
-    else tellGeneration(generation, verdict, log, logId, isDeep, snapshotPart);
-    return { ...generation, verdict, isDamaged: generation.info === undefined || wrong !== undefined };
+    else tellGeneration(generation, verdict, log, logId, isDeep, role, snapshotPart);
+    const isWhole = generation.info !== undefined || generation.isUnfinished;
+    return { ...generation, verdict, isDamaged: !isWhole || wrong !== undefined };
   });
   const unread = isDeep ? [] : found.flatMap(({ info }) => (info === undefined ? [] : [info]));
   const unreadBytes = unread.reduce(
@@ -144,9 +169,12 @@ export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examina
     0,
   );
 
-  if (table !== null) tellTable(table, verdictOf(table), log, role, tablePart, useless);
+  const tableVerdict = typeof table === "string" ? null : verdictOf(table);
+  const hasSnapshot = generations.some(({ verdict, isDamaged }) => verdict === "confirmed" && !isDamaged);
+  if (unfinished === undefined && (meta !== null || table !== "missing"))
+    tellTable(table, tableVerdict, { log, role, hasSnapshot }, tablePart, useless);
   if (position !== undefined) tellPosition(position, verdictOf(position), placePart);
-  const closedTxid = role === "primary" ? examineCleanClose(folder, log, logId, placePart, useless) : null;
+  if (role === "primary" && unfinished !== "first") tellCleanClose(closed, log, logId, placePart, useless);
   tellReplicas(folder, placePart);
 
   const parts = [metaPart, logPart, snapshotPart, tablePart, placePart, namePart];
@@ -157,8 +185,8 @@ export function examine({ folder, isDeep, onProgress }: ExamineOptions): Examina
     log: log ?? null,
     generations,
     unreadBytes,
-    table: table === null ? null : { ...table, verdict: verdictOf(table) },
-    closedTxid,
+    table: typeof table === "string" ? null : { ...table, verdict: tableVerdict },
+    closedTxid: typeof closed === "object" && closed.logId === logId ? closed.txid : null,
     useless,
     findings: parts.flatMap(({ list }) => list),
   };
@@ -170,7 +198,11 @@ function isReplicas(folder: string): boolean {
   );
 }
 
-function examineMeta(folder: string, findings: Findings): Meta | null {
+function examineMeta(
+  folder: string,
+  generations: readonly FoundGeneration[],
+  findings: Findings,
+): Meta | null {
   const file = "meta.json";
   const advice = "Restore it from a backup, or move the data folder away: a start then begins a new log.";
   if (kindOf(join(folder, file)) === "other") return null;
@@ -178,7 +210,13 @@ function examineMeta(folder: string, findings: Findings): Meta | null {
     readDocument(join(folder, file));
     const meta = readMeta(join(folder, file));
     if (meta === undefined) {
-      findings.add("damaged", file, "it is missing: a start would begin a new log", { advice });
+      if (isReplicas(folder))
+        findings.add("damaged", file, "it is missing, and with it the replica's name", {
+          advice: "The next start draws another name, unless --id gives it one.",
+        });
+      else if (unfinishedStart(folder, null, generations) === "first")
+        findings.add("note", file, "there is none: no start has come to its end here yet");
+      else findings.add("damaged", file, "it is missing: a start would begin a new log", { advice });
       return null;
     }
     const history =
@@ -205,34 +243,16 @@ function readWithProgress(
   );
 }
 
-function openTable(
-  folder: string,
-  findings: Findings,
-  useless: { file: string; why: string }[],
-  isExpected: boolean,
-): TableExamination | null {
-  const file = "pages.sum";
-  const kind = kindOf(join(folder, file));
-  if (kind === undefined && isExpected)
-    findings.add("note", file, "there is no page table", { advice: MADE_ANEW });
-  if (kind !== "file") return null;
-  const table = examineTable(join(folder, file));
-  if (table !== undefined) return table;
-  // One that was being made when the node ended has no header yet.
-  const why = statSync(join(folder, file)).size === 0 ? "it was never finished" : "its header is damaged";
-  findings.add("damaged", file, why, { offset: 0, advice: MADE_ANEW });
-  useless.push({ file, why });
-  return null;
-}
-
 function examinePosition(folder: string, findings: Findings): Position | undefined {
   const path = join(folder, "position");
-  if (kindOf(path) === undefined) findings.add("note", "position", "the replica has not landed yet");
-  if (kindOf(path) !== "file") return undefined;
+  if (kindOf(path) === "folder" || kindOf(path) === "other") return undefined;
   try {
-    const bytes = onStorage("read", path, () => readFileSync(path).subarray(0, 1024));
+    const bytes =
+      kindOf(path) === undefined
+        ? Buffer.alloc(0)
+        : onStorage("read", path, () => readFileSync(path).subarray(0, 1024));
     const found = decodePosition(bytes);
-    if (found === undefined) findings.add("note", "position", "the replica has not landed yet");
+    if (found === undefined) tellNoPosition(folder, findings);
     return found?.position;
   } catch (error) {
     findings.add("damaged", "position", damageIn(error), {
@@ -243,52 +263,25 @@ function examinePosition(folder: string, findings: Findings): Position | undefin
   }
 }
 
-const cleanClose = z.object({ logId: z.string(), txid: z.int(), databaseChecksum: z.string() });
-
-function examineCleanClose(
-  folder: string,
-  log: LogExamination | undefined,
-  logId: string | undefined,
-  findings: Findings,
-  useless: { file: string; why: string }[],
-): Txid | null {
-  const file = "clean-close.json";
-  const compares =
-    "The next start finds out what has changed since, by the SQLite WAL or by comparing all pages.";
-  if (kindOf(join(folder, file)) !== "file") {
-    findings.add("note", file, "there is none: the node was never closed in order", { advice: compares });
-    return null;
-  }
-  const parsed = cleanClose.safeParse(orNothing(() => readDocument(join(folder, file))));
-  if (!parsed.success) {
-    findings.add("damaged", file, "it makes no sense", { advice: compares });
-    useless.push({ file, why: "it makes no sense" });
-    return null;
-  }
-  const { txid, databaseChecksum } = parsed.data;
-  const isOfThisLog = parsed.data.logId === logId;
-  const { head, damage } = log ?? { head: null, damage: null };
-  if (isOfThisLog && head !== null && txid === head.txid && databaseChecksum === hex64(head.checksum)) {
-    findings.add("ok", file, `closed in order at transaction ${txid}`);
-  } else if (isOfThisLog && head !== null && damage === null && txid > head.txid) {
-    const why = `closed at transaction ${txid}, but the log ends at ${head.txid}`;
-    findings.add("damaged", file, `${why}: its newest part is lost`, { advice: compares });
-    useless.push({ file, why });
-  } else if (isOfThisLog && damage !== null) {
-    findings.add("note", file, `closed at transaction ${txid}, past the damage in the log`, {
-      advice: compares,
+function tellNoPosition(folder: string, findings: Findings): void {
+  const file = "position";
+  if (kindOf(join(folder, "position.damaged")) === "file")
+    findings.add("note", file, "it was damaged, and a start has set it aside", {
+      advice: "The next one compares all pages with the primary's.",
     });
-  } else {
-    findings.add(
-      "note",
-      file,
-      `out of date: of transaction ${txid}; the node was not closed in order since`,
-      {
-        advice: compares,
-      },
-    );
-  }
-  return isOfThisLog ? txid : null;
+  // The log is followed from a position on, and never before there is one.
+  else if (kindOf(join(folder, "log", "start.json")) === "file")
+    findings.add("damaged", file, "it is lost", {
+      advice:
+        "A start takes the database for somebody else's, and refuses. Move it and the data folder away: it is fetched anew.",
+    });
+  else findings.add("note", file, "the replica has not landed yet");
+}
+
+function readCleanClose(folder: string): CleanClose | "missing" | "senseless" {
+  const path = join(folder, CLEAN_CLOSE_FILE);
+  if (kindOf(path) !== "file") return "missing";
+  return parseCleanClose(orNothing(() => readDocument(path))) ?? "senseless";
 }
 
 /** Nothing for a repair: a start that finds it damaged knows that there may be replicas; one that finds none does not. */
@@ -306,6 +299,12 @@ function tellReplicas(folder: string, findings: Findings): void {
     const { length } = tracking.replicas;
     findings.add("ok", file, length === 1 ? "1 replica" : `${count(length)} replicas`);
   }
+}
+
+/** From where on a replica's copy of the log may lack what was received: it went through a loss of power. */
+function floorOf(position: Position | undefined, bootId: string): Cursor | undefined {
+  if (position === undefined || position.isClean || isSameBoot(position.bootId, bootId)) return undefined;
+  return position.floor.cursor;
 }
 
 function orNothing<T>(read: () => T): T | undefined {

@@ -5,6 +5,7 @@ import type { LogHead } from "../log/log-chain.ts";
 import { DamagedLogError } from "../log/damaged-log-error.ts";
 import { segmentPath } from "../log/segment-files.ts";
 import { verifyLog } from "../log/verify-log.ts";
+import type { OnProven } from "../log/verify-log.ts";
 import type { Cursor, Txid } from "../units.ts";
 import type { Findings } from "./finding.ts";
 import { eachHeader } from "./header-scan.ts";
@@ -32,8 +33,12 @@ export interface LogExamination {
   /** The transaction before the first record. */
   readonly baseTxid: Txid;
   readonly head: LogHead | null;
-  /** Of a record that was never finished, at the very end. */
+  /** At the very end, to be cut by the next start: a record that was never finished, or what a loss of power has torn. */
   readonly tornBytes: number;
+  /** Transactions that can be told of in them: at most those after the head. */
+  readonly tornTxid: Txid | null;
+  /** The machine has gone down since the log was opened for writing. */
+  readonly wentDown: boolean;
   readonly damage: LogDamage | null;
 }
 
@@ -41,19 +46,22 @@ export interface ExamineLogOptions {
   readonly folder: string;
   readonly segments: readonly number[];
   readonly logId: string;
+  /** {@link ../log/power-loss.ts!lackingAfter} */
+  readonly lackingAfter: Txid | undefined;
   readonly claims: StateClaims;
   readonly findings: Findings;
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
 }
 
 /**
- * Reads the whole log of a primary, by the same proof as its start does, and where that fails, what is behind.
+ * Reads the whole log of a primary, by the very proof that its start makes, and where that fails, what is behind. So what
+ * is called torn here is what that start cuts, and what is called damage is what makes it begin a new log.
  *
  * @param segments their numbers, ascending; at least one
  * @throws unknown_version; the file system's own error
  */
 export function examineLog(options: ExamineLogOptions): LogExamination {
-  const { folder, segments, logId, claims, findings, onProgress } = options;
+  const { folder, segments, logId, lackingAfter, claims, findings, onProgress } = options;
   const sizes = segments.map((segment) => ({
     segment,
     sizeBytes: statSync(segmentPath(folder, segment)).size,
@@ -71,13 +79,15 @@ export function examineLog(options: ExamineLogOptions): LogExamination {
   let tornBytes = 0;
   let failure: DamagedLogError | undefined;
   try {
-    const verified = verifyLog(folder, adjacent, logId, (at, chain) => {
+    const onProven: OnProven = (at, chain) => {
       end = at;
       head = chain.head;
       baseTxid ??= chain.head.txid;
       claims.proven(at, chain.head);
       onProgress((before.get(at.segment) ?? 0) + at.offset, totalBytes);
-    });
+    };
+    // Before a gap no segment is the newest, which alone may be torn.
+    const verified = verifyLog(folder, adjacent, logId, onProven, gap === -1 ? lackingAfter : undefined);
     tornBytes = verified.tornBytes;
     if (gap !== -1 && tornBytes > 0) failure = new DamagedLogError(end, "the segment is cut short");
     else if (gap !== -1)
@@ -87,11 +97,15 @@ export function examineLog(options: ExamineLogOptions): LogExamination {
     failure = error;
   }
   const good = { segments: sizes, sizeBytes: totalBytes, start: { segment: first, offset: 0 }, end };
-  const result = { ...good, baseTxid: baseTxid ?? 0, head: head as LogHead | null };
-  if (failure === undefined) return { ...result, tornBytes, damage: null };
+  const wentDown = lackingAfter !== undefined;
+  const result = { ...good, baseTxid: baseTxid ?? 0, head: head as LogHead | null, wentDown };
+  if (failure === undefined) {
+    const tornTxid = tornBytes === 0 ? null : behind(folder, segments, end, head).lastTxid;
+    return { ...result, tornBytes, tornTxid, damage: null };
+  }
   const damage = { at: failure.at, what: shortened(failure.message), ...behind(folder, segments, end, head) };
   reportLater(options, failure.at.segment, findings);
-  return { ...result, tornBytes: 0, damage };
+  return { ...result, tornBytes: 0, tornTxid: null, damage };
 }
 
 /** Damage after the first is said too: one bad place is an accident, many are a bad disk. */

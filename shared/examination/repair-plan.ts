@@ -95,9 +95,11 @@ function planCut({ log, table, generations }: Examination): Pick<RepairPlan, "cu
 }
 
 function whyAside(
-  { verdict, isDamaged, info, generation }: ExaminedGeneration,
+  { verdict, isDamaged, isUnfinished, info, generation }: ExaminedGeneration,
   cut: LogCut | null,
 ): string | undefined {
+  // Left to the next start, but that it may be the rest of one that a repair began to move.
+  if (isUnfinished) return cut === null ? undefined : `snapshot ${generation} is not whole`;
   if (isDamaged) return `snapshot ${generation} is ${info === undefined ? "not whole" : "damaged"}`;
   if (verdict === "contradicted") return `snapshot ${generation} is of a state that the log does not have`;
   const isPastTheEnd = verdict === "beyond" && cut !== null;

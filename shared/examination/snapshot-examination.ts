@@ -21,6 +21,8 @@ export interface FoundGeneration {
   readonly files: readonly string[];
   /** Undefined where it is not whole. */
   readonly info: SnapshotInfo | undefined;
+  /** Without metadata there is no generation: that is what a crash leaves, and the next start removes it. */
+  readonly isUnfinished: boolean;
 }
 
 /**
@@ -38,8 +40,7 @@ export function examineSnapshots(folder: string, findings: Findings): readonly F
   }
   return [...files].map(([generation, names]) => {
     const found = onStorage("read", folder, () => examineGeneration(folder, generation));
-    if (typeof found !== "string") return { generation, files: names, info: found };
-    // Without metadata there is no generation: that is what a crash leaves, and the next start removes it.
+    if (typeof found !== "string") return { generation, files: names, info: found, isUnfinished: false };
     const isUnfinished = !names.some((name) => name.endsWith(".json"));
     findings.add(
       isUnfinished ? "note" : "damaged",
@@ -49,7 +50,7 @@ export function examineSnapshots(folder: string, findings: Findings): readonly F
         advice: "The next start removes it. A snapshot is made anew when one is needed.",
       },
     );
-    return { generation, files: names, info: undefined };
+    return { generation, files: names, info: undefined, isUnfinished };
   });
 }
 

@@ -21,15 +21,20 @@ export interface TableExamination {
   readonly isAtMark: boolean;
 }
 
-/** Reads a page table, and changes nothing. @returns undefined when its header is damaged or of another version */
-export function examineTable(path: string): TableExamination | undefined {
+/**
+ * Reads a page table, and changes nothing.
+ *
+ * @returns instead of it `unfinished` where it was being made when the node ended, so that it has no header yet; `damaged`
+ *   where its header is, or is of another version
+ */
+export function examineTable(path: string): TableExamination | "unfinished" | "damaged" {
   return onStorage("read", path, () => {
     const descriptor = openSync(path, "r");
     try {
       const header = Buffer.alloc(PAGE_TABLE_HEADER_BYTES);
       readAt(descriptor, header, 0);
       const mark = decodePageTableHeader(header);
-      if (mark === undefined) return undefined;
+      if (mark === undefined) return header.every((byte) => byte === 0) ? "unfinished" : "damaged";
       const neededBytes = PAGE_TABLE_ENTRIES_OFFSET + mark.pageCount * ENTRY_BYTES;
       const isWhole = fstatSync(descriptor).size >= neededBytes;
       return { mark, isAtMark: isWhole && xorOfEntries(descriptor, mark.pageCount) === mark.checksum };
