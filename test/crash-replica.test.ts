@@ -83,15 +83,12 @@ describe("a replica killed while it follows a database that Python writes", () =
 
   afterAll(() => cleanup.run());
 
-  /** A replica that dies at each of these points in turn: in each life it has to find its way from the death before. */
-  async function dieAtEach(points: readonly string[], unwanted: RegExp = UNWANTED): Promise<void> {
-    for (const [index, point] of points.entries()) {
-      const life = await dieAt(point, (env) =>
-        cleanup.owns(new NodeProcess(FOLLOW, [primary.url, edge, "os", "resync"], { env })),
-      );
-      const deaths = points.slice(0, index).join(", ") || "no other";
-      expect(life.text, `up to ${point}, after ${deaths}`).not.toMatch(unwanted);
-    }
+  /** It has to find its way from the death before. */
+  async function diesAt(point: string, unwanted: RegExp = UNWANTED): Promise<void> {
+    const { text } = await dieAt(point, (env) =>
+      cleanup.owns(new NodeProcess(FOLLOW, [primary.url, edge, "os", "resync"], { env })),
+    );
+    expect(text).not.toMatch(unwanted);
   }
 
   /** A last life: it must get to a step that was only made after the crashes, and end in good order. */
@@ -108,30 +105,47 @@ describe("a replica killed while it follows a database that Python writes", () =
     expect(shell(edge, "PRAGMA integrity_check")).toBe("ok");
   }
 
-  it("at each step of its bootstrap, and of its first commit, ends with a whole database", async () => {
-    await dieAtEach([...BOOTSTRAP, ...EMPTY_WAL]);
+  it.each([...BOOTSTRAP, ...EMPTY_WAL])(
+    "at %s, while it has no database or has just got one",
+    async (point) => {
+      await diesAt(point);
+    },
+  );
+
+  it("ends with a whole database; from here on a reader watches", async () => {
     await recoversAndFollows();
+    watcher = await Watcher.start(edge);
   });
 
-  it("at each step of following, and of a checkpoint, goes on where it was; readers saw nothing torn or older", async () => {
-    watcher = await Watcher.start(edge);
-    await dieAtEach([...FOLLOWING.map((point) => `${point}:3`), ...CHECKPOINTING]);
+  it.each([...FOLLOWING.map((point) => `${point}:3`), ...CHECKPOINTING])(
+    "at %s: the next life goes on where it was",
+    async (point) => {
+      await diesAt(point);
+    },
+  );
+
+  it("never showed readers a torn state or an older one", async () => {
     await recoversAndFollows();
     const watched = await watcher.stop();
     expect(watched.problem).toBeNull();
     expect(watched.states).toBeGreaterThan(5);
   });
 
-  it("at each step of a resync, after someone else wrote to its file, resyncs; readers saw nothing torn", async () => {
-    // A resync takes a database that is no state of the primary to one that is: it may be announced as a step back.
-    watcher = await Watcher.start(edge, { mayStepBack: true });
-    shell(edge, "CREATE TABLE foreign_write(x); INSERT INTO foreign_write VALUES (randomblob(9000))");
-    await dieAtEach(RESYNC, /diverged/);
+  it.each(RESYNC)("at %s, after someone else wrote to its file", async (point) => {
+    if (point === RESYNC[0]) {
+      // A resync takes a database that is no state of the primary to one that is: it may be announced as a step back.
+      watcher = await Watcher.start(edge, { mayStepBack: true });
+      shell(edge, "CREATE TABLE foreign_write(x); INSERT INTO foreign_write VALUES (randomblob(9000))");
+    }
+    await diesAt(point, /diverged/);
+  });
+
+  it("ends without what was written there", async () => {
     await recoversAndFollows();
     expect(shell(edge, "SELECT count(*) FROM sqlite_schema WHERE name = 'foreign_write'")).toBe("0");
   });
 
-  it("ends byte-identical", async () => {
+  it("never showed readers a torn state, and ends byte-identical", async () => {
     const last = await writer.stop();
     const replica = cleanup.owns(await ServingProcess.start(["replica", primary.url, edge]));
     await until(

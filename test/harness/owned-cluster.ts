@@ -7,6 +7,7 @@ import { stepOf } from "./shell.ts";
 import { Watcher } from "./watcher.ts";
 
 const OWN_PRIMARY = fileURLToPath(new URL("../programs/own-primary.ts", import.meta.url));
+const FIRST_STEP = /^ack (\d+) \d+$/m;
 
 /** A primary that owns its database, a replica of it, and what has been acknowledged so far. */
 export class OwnedCluster {
@@ -32,11 +33,21 @@ export class OwnedCluster {
     this.primary = this.launchPrimary();
     const [, port] = await this.primary.waitFor(/http:\/\/127\.0\.0\.1:(\d+)\n/);
     this.port = port!;
-    // The first step after a start stands on the last one that the database still has.
-    const [, step] = await this.primary.waitFor(/^ack (\d+) \d+$/m);
-    expect(Number(step), `what was acknowledged is lost\n${this.primary.text}`).toBeGreaterThan(
-      this.acknowledged,
-    );
+    const [, step] = await this.primary.waitFor(FIRST_STEP);
+    this.expectNothingLost(step, this.primary);
+  }
+
+  async killPrimary(): Promise<void> {
+    await this.primary.kill();
+    this.note(this.primary);
+  }
+
+  /** What a primary that died by itself had to keep of the lives before; and what it had acknowledged since. */
+  noteDead(primary: NodeProcess): void {
+    const [, step] = FIRST_STEP.exec(primary.text) ?? [];
+    expect(step, `acknowledged something before it died\n${primary.text}`).toBeDefined();
+    this.expectNothingLost(step, primary);
+    this.note(primary);
   }
 
   async startReplica(env: Record<string, string> = {}): Promise<void> {
@@ -72,6 +83,13 @@ export class OwnedCluster {
       "replica goes on",
       () => stepOf(this.edge),
       (step) => step >= goal,
+    );
+  }
+
+  /** The first step after a start stands on the last one that the database still has. */
+  private expectNothingLost(firstStep: string | undefined, primary: NodeProcess): void {
+    expect(Number(firstStep), `what was acknowledged is lost\n${primary.text}`).toBeGreaterThan(
+      this.acknowledged,
     );
   }
 
