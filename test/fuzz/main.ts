@@ -1,12 +1,22 @@
-/**
- * `npm run fuzz [-- --minutes N] [--inputs N] [--target NAME…] [--seed S] [--keep]`: made-up and spoilt files, for all that
- * reads files. N minutes are shared by the targets. What goes wrong is printed, and with --keep becomes part of the corpus.
- */
+/** `npm run fuzz -- --help` */
 import { parseArgs } from "node:util";
 import { keep } from "./engine/corpus.ts";
 import { supervise } from "./engine/supervise.ts";
 import { tableOf } from "./engine/table.ts";
 import { TARGETS } from "./targets.ts";
+
+const USAGE = `npm run fuzz [-- --minutes N] [--inputs N] [--target NAME]… [--seed S] [--keep]
+
+Made-up and spoilt input, for all that reads files or answers over HTTP. What goes wrong is printed, made as small as it
+can be; exits with 1 then.
+
+  --minutes N    shared by the targets; 5
+  --inputs N     for each target, instead of a time
+  --target NAME  this alone; several times, for several:
+                 ${namesInLines()}
+  --seed S       the inputs of an earlier run
+  --keep         what goes wrong becomes part of the corpus, which npm test tries each time
+`;
 
 const { values } = parseArgs({
   options: {
@@ -15,9 +25,14 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000_007) },
     target: { type: "string", multiple: true, default: [] },
     keep: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
   },
-  allowPositionals: true,
 });
+
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit();
+}
 
 const unknown = values.target.filter((name) => TARGETS.every((target) => target.name !== name));
 if (unknown.length > 0) {
@@ -41,3 +56,12 @@ for (const { target, from, problem, steps } of findings) {
 }
 console.log(tableOf(counts));
 process.exitCode = findings.length === 0 ? 0 : 1;
+
+function namesInLines(): string {
+  const lines = [""];
+  for (const { name } of TARGETS) {
+    if (lines.at(-1)!.length + name.length > 90) lines.push("");
+    lines[lines.length - 1] += ` ${name}`;
+  }
+  return lines.map((line) => line.trim()).join(`\n${" ".repeat(17)}`);
+}

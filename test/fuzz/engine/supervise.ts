@@ -18,8 +18,8 @@ import type { Counts, Found, Run, Told } from "./run.ts";
 import type { Target } from "./target.ts";
 
 const RUNNER = fileURLToPath(new URL("runner.ts", import.meta.url));
-/** Of the whole process: Node itself takes about 100 MiB of it. */
-export const MAX_RESIDENT_BYTES: number = 400 << 20;
+/** Of the whole process, beyond what it had at a target's first input: V8 lets its heap come near {@link MAX_HEAP_MIB}. */
+const MAX_GROWTH_BYTES = 256 << 20;
 const MAX_HEAP_MIB = 192;
 const LOOK_MS = 100;
 /** Of processor time, before the first input of a target: compiling, and making its seeds. */
@@ -94,6 +94,7 @@ async function watch(targets: readonly Target[], wanted: Partial<Run>, folder: s
   child.stderr.on("data", (text: Buffer) => (stderr = (stderr + text.toString()).slice(-2_000)));
   let last = "";
   let since = { ms: performance.now(), cpuMs: 0 };
+  let opened = { target: "", residentBytes: Infinity };
   let problem: string | undefined;
   const looking = setInterval(() => {
     const { target, index } = readMark(mark);
@@ -104,7 +105,9 @@ async function watch(targets: readonly Target[], wanted: Partial<Run>, folder: s
     const known = targets.find(({ name }) => name === target);
     const limitMs = index === -1 || known === undefined ? OPENING_MS : known.maxMs;
     const residentBytes = residentOf(child.pid!);
-    if (residentBytes > MAX_RESIDENT_BYTES) problem ??= `grew to ${residentBytes >> 20} MiB`;
+    if (index >= 0 && target !== opened.target) opened = { target, residentBytes };
+    if (residentBytes - opened.residentBytes > MAX_GROWTH_BYTES)
+      problem ??= `grew from ${opened.residentBytes >> 20} to ${residentBytes >> 20} MiB`;
     else if (now.cpuMs - since.cpuMs > limitMs || now.ms - since.ms > limitMs * PATIENCE)
       problem ??= `hangs: not over after ${limitMs} ms`;
     if (problem !== undefined) child.kill("SIGKILL");
