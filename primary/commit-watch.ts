@@ -17,7 +17,8 @@ const PAUSE_PART = 8;
 const DENSE_RATE = 8;
 const SPARSE_RATE = 2;
 const RATE_WINDOW_MS = 20;
-const DENSE_PAUSE_MS = 1;
+/** A round through primary and replica costs each what 3 commits cost: on two cores the writer pays for it too. */
+const DENSE_PAUSE_MS = 4;
 /** After this long without a commit, what was written is taken for a transaction that was rolled back. */
 const PATIENCE_MS = 2000;
 
