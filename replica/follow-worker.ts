@@ -77,6 +77,7 @@ async function start(options: FollowOptions): Promise<void> {
       nowMs: () => performance.now(),
       metrics,
       report: (text) => say(message(text)),
+      belongings: [folder, identity],
       onApplied: (position) => {
         follower.applied(position);
         tell("applied", { txid: position.applied.txid });

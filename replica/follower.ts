@@ -392,9 +392,11 @@ export class Follower {
   private async tend(): Promise<void> {
     const { local, events } = this.options;
     events.tended();
-    if (this.applying.stopping !== undefined || this.request === undefined || this.machine.work !== "receive")
-      return;
+    if (this.request === undefined || this.machine.work !== "receive") return;
     try {
+      const { missing } = local;
+      if (missing !== undefined) throw new FileMissingError(missing);
+      if (this.applying.stopping !== undefined) return;
       if ((await local.tend()) === "here") return;
       this.interrupt(this.gone());
     } catch (thrown) {
@@ -420,6 +422,8 @@ export class Follower {
     const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
     this.troubles.failed(error, remedy, local.position?.applied.txid ?? -1);
     if (remedy === "bootstrap") await this.applying.rest().then(() => local.letGo());
+    // What is to be put back is put back before the standing is proven anew.
+    if (error instanceof FileMissingError) await this.applying.rest().then(() => local.fall());
     // What cannot be applied as it is here is asked for again.
     const isUseless = error instanceof NoRoomError || error.code === "unknown_version";
     if (isUseless && this.applying.stopping === undefined) await local.dropUnapplied();
@@ -443,6 +447,13 @@ export class Follower {
 
   private get appliedTxid(): Txid | undefined {
     return this.isReady ? this.options.local.position?.applied.txid : undefined;
+  }
+}
+
+/** Somebody has deleted one of the replica's own files while it runs. */
+class FileMissingError extends TailraceError {
+  constructor(path: string) {
+    super("storage_failed", `${path} is gone`, { retryable: true });
   }
 }
 

@@ -1,16 +1,20 @@
-import { mkdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../test/harness/folder.ts";
 import { snapshotNode } from "../test/harness/snapshot-node.ts";
+import { LogCopy } from "../shared/log/log-copy.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
+import { DataFolder } from "../shared/storage/data-folder.ts";
 import { NoRoomError, replicaRoom } from "../shared/storage/disk-room.ts";
 import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import { LocalReplica } from "./local-replica.ts";
+import { PositionFile } from "./position-file.ts";
+import { ReplicaIdentity } from "./replica-identity.ts";
 
 type Options = Parameters<typeof LocalReplica.open>[0];
 
@@ -25,7 +29,7 @@ function smallDatabase(file: string): Buffer {
 
 function openIn(folder: string, options: Partial<Options>): LocalReplica {
   const [file, dataDir] = [join(folder, "edge.db"), join(folder, "edge.db-tailrace")];
-  mkdirSync(dataDir);
+  mkdirSync(dataDir, { recursive: true });
   const eventLoop = new EventLoopDelay("test", () => performance.now());
   const { replica } = LocalReplica.open({
     file,
@@ -109,3 +113,41 @@ test("a transaction for which there is no room is applied once the SQLite WAL ha
   expect(await replica.applyNext()).toBe(true);
   expect(replica.position?.applied.txid).toBe(7);
 });
+
+test.each(["position", "log", "pages.sum", ""])(
+  "its own %j is deleted while it runs: it misses that, puts it back, and goes on without a resync",
+  async (name) => {
+    const folder = temporaryFolder();
+    const { client, commit } = snapshotNode(smallDatabase(join(folder, "source.db")), {
+      pageSizeBytes: PAGE_SIZE,
+    });
+    const reports: string[] = [];
+    const data = DataFolder.open(join(folder, "edge.db-tailrace"), driver);
+    const identity = ReplicaIdentity.open(data.metaFile, "edge", () => "");
+    const replica = openIn(folder, { report: (text) => reports.push(text), belongings: [data, identity] });
+    onTestFinished(() => data.close());
+    await replica.bootstrap(client, () => {}, new AbortController().signal);
+    replica.receive(commit("a"));
+    await replica.applyNext();
+    expect(replica.missing).toBeUndefined();
+
+    const gone = join(data.path, name);
+    rmSync(gone, { recursive: true });
+    expect(relative(gone, replica.missing!)).not.toMatch(/^\.\./);
+    await replica.fall();
+    await replica.stand();
+    expect(replica.missing).toBeUndefined();
+    expect(reports.join()).toContain(name === "pages.sum" ? "" : gone);
+    replica.receive(commit("b"));
+    await replica.applyNext();
+    // As the next process finds it.
+    const position = PositionFile.open(data.positionFile);
+    expect(position.position?.applied.txid).toBe(6);
+    // What led to the present state is not there any more, so that nothing may need it.
+    if (name === "log") expect(position.position?.floor.txid).toBe(5);
+    position.close();
+    expect(ReplicaIdentity.open(data.metaFile, undefined, () => "").replicaId).toBe("edge");
+    expect(() => DataFolder.open(data.path, driver)).toThrow("in use");
+    expect(LogCopy.open({ folder: data.logFolder }).end).toEqual(replica.received);
+  },
+);

@@ -55,6 +55,16 @@ export interface LocalReplicaOptions {
   readonly report: (message: string) => void;
   /** After each commit. */
   readonly onApplied: (position: Position) => void;
+  /** What else stands in the data folder, the folder itself first. */
+  readonly belongings?: readonly Belonging[];
+}
+
+/** What a running replica has open or in memory, and would miss only at its next start if somebody deleted it. */
+export interface Belonging {
+  readonly path: string;
+  readonly isHere: boolean;
+  /** Writes it anew, durably. @throws data_folder_in_use, read_only, storage_failed */
+  putBack(): void;
 }
 
 /** What exists only while the database is proven to be at its position. */
@@ -210,6 +220,7 @@ export class LocalReplica {
     signal: AbortSignal,
   ): Promise<void> {
     await this.letGo();
+    this.putBack();
     if (this.isPublished) finishPublishing(this.options.file, this.files);
     else await this.fetchImage(client, onProgress, signal);
     await this.stand();
@@ -244,6 +255,7 @@ export class LocalReplica {
   /** Makes the replica equal to the primary, whatever it is now. @throws as {@link resync} */
   async resync(source: ResyncSource): Promise<ResyncOutcome> {
     await this.fall();
+    this.putBack();
     const { files, positionFile } = this;
     const { bootId, room } = this.options;
     const database = this.openDatabase();
@@ -265,9 +277,37 @@ export class LocalReplica {
     return outcome;
   }
 
+  /** What somebody has deleted, or put something else in the place of; undefined while there is no standing. */
+  get missing(): string | undefined {
+    if (this.standing === undefined) return undefined;
+    const belonging = this.belongings.find(({ isHere }) => !isHere);
+    if (belonging !== undefined) return belonging.path;
+    if (this.copy?.isHere === false) return this.files.logFolder;
+    return existsSync(this.files.pageTable) ? undefined : this.files.pageTable;
+  }
+
+  private get belongings(): readonly Belonging[] {
+    return [...(this.options.belongings ?? []), this.positionFile];
+  }
+
+  /** What is known by heart is written anew. The page table is made from the database by whoever finds none. */
+  private putBack(): void {
+    const { report } = this.options;
+    for (const belonging of this.belongings) {
+      if (belonging.isHere) continue;
+      belonging.putBack();
+      report(`${belonging.path} was gone: it is written anew`);
+    }
+    if (this.copy?.isHere !== false) return;
+    report(`${this.files.logFolder} was gone: the log is kept from here on`);
+    this.copy.close();
+    this.copy = undefined;
+  }
+
   /** Proves that database and position agree, once; from then on chunks can be received and applied. */
   async stand(): Promise<void> {
     if (this.standing !== undefined) return;
+    this.putBack();
     const { files, positionFile, options, wasRunning: isRunning } = this;
     const { report, nowMs, metrics, file, bootId } = options;
     const isOther = !isSameFile(stampOf(file), this.positionFile.position?.stamp ?? stampOf(file));
@@ -285,7 +325,12 @@ export class LocalReplica {
       });
       this.wasRunning = true;
       const { applied, epoch, logId, pageSizeBytes } = applier.position;
-      trim(copy, applied.cursor);
+      if (!leadsOn(copy, applier.position)) {
+        // No log leads to the applied state again: it has to outlive a loss of power without.
+        database.appender.sync();
+        applier.note({ floor: applied }, true);
+        copy.reset(applied.cursor);
+      }
       const batches = new BatchReader({
         folder: files.logFolder,
         pageSizeBytes,
@@ -449,7 +494,8 @@ export class LocalReplica {
     return standing.applier.position;
   }
 
-  private async fall(): Promise<void> {
+  /** Gives up the standing: {@link stand} proves it anew. */
+  async fall(): Promise<void> {
     const { standing } = this;
     this.standing = undefined;
     this.pending = undefined;
@@ -487,8 +533,10 @@ export class LocalReplica {
   }
 
   private openCopy(): LogCopy {
-    const start = this.positionFile.position?.applied.cursor ?? { segment: 1, offset: 0 };
-    this.copy ??= LogCopy.open({ folder: this.files.logFolder, start });
+    const { position } = this.positionFile;
+    // A floor is raised only after a sync of the copy has succeeded.
+    const known = position && { start: position.applied.cursor, synced: position.floor.cursor };
+    this.copy ??= LogCopy.open({ folder: this.files.logFolder, ...known });
     return this.copy;
   }
 
@@ -504,13 +552,16 @@ export class LocalReplica {
 }
 
 /**
- * Lets the copy end with the last whole fragment from the applied state on: what is behind it may be torn after a
- * crash, and is fetched again. A copy that does not lead to the state begins there.
+ * Whether the copy has whole what leads from the floor to the applied state. It then ends with the last whole fragment: what is
+ * behind may be torn after a crash, and is fetched again.
  */
-function trim(copy: LogCopy, applied: Cursor): void {
-  const isWithin = compareCursors(copy.start, applied) <= 0 && compareCursors(applied, copy.end) <= 0;
-  if (isWithin) copy.truncate(copy.lastWholeFragment(applied));
-  else copy.reset(applied);
+function leadsOn(copy: LogCopy, { floor, applied }: Position): boolean {
+  const isWithin =
+    compareCursors(copy.start, floor.cursor) <= 0 && compareCursors(applied.cursor, copy.end) <= 0;
+  const end = isWithin ? copy.lastWholeFragment(floor.cursor) : copy.start;
+  if (!isWithin || compareCursors(end, applied.cursor) < 0) return false;
+  copy.truncate(end);
+  return true;
 }
 
 /** A position file that could not be read is kept under this name: it proves that the database is a replica. */

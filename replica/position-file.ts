@@ -1,6 +1,7 @@
-import { closeSync, constants, fdatasyncSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, fdatasyncSync, fstatSync, openSync, statSync } from "node:fs";
 import { POSITION_SLOT_BYTES, decodePosition, encodePosition } from "../shared/format/position.ts";
 import type { FileStamp, Position } from "../shared/format/position.ts";
+import { writeFileAtomically } from "../shared/storage/atomic-file.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage } from "../shared/storage/storage-error.ts";
 
@@ -9,8 +10,8 @@ import { onStorage } from "../shared/storage/storage-error.ts";
  * there is one at any moment, whatever happens to a write.
  */
 export class PositionFile {
-  private readonly path: string;
-  private readonly descriptor: number;
+  readonly path: string;
+  private descriptor: number;
   private sequence: number;
   private last: Position | undefined;
 
@@ -43,7 +44,9 @@ export class PositionFile {
 
   /**
    * @param isDurable whether it has to outlive a power loss. A crash of the process loses nothing either way.
-   * @throws storage_failed; the position is then the one before
+   * @throws storage_failed; where it is the sync that has failed, the position is the new one all the same. That is what the next
+   * process finds, unless power is lost, and nothing was to be given up for it yet; the next sync has this slot on the same
+   * block of the disk as its own
    */
   write(position: Position, isDurable: boolean): void {
     onStorage("write", this.path, () => {
@@ -53,6 +56,22 @@ export class PositionFile {
       this.last = position;
       if (isDurable) fdatasyncSync(this.descriptor);
     });
+  }
+
+  /** Whether the path still leads to the file that is written to. */
+  get isHere(): boolean {
+    return statSync(this.path, { throwIfNoEntry: false })?.ino === fstatSync(this.descriptor).ino;
+  }
+
+  /** Writes the position anew, whole and durably, in the place of whatever stands there. @throws storage_failed */
+  putBack(): void {
+    const bytes = Buffer.alloc(2 * POSITION_SLOT_BYTES);
+    const { last, sequence } = this;
+    if (last !== undefined) bytes.set(encodePosition(last, sequence), (sequence % 2) * POSITION_SLOT_BYTES);
+    writeFileAtomically(this.path, last === undefined ? Buffer.alloc(0) : bytes);
+    const descriptor = onStorage("open", this.path, () => openSync(this.path, constants.O_RDWR));
+    closeSync(this.descriptor);
+    this.descriptor = descriptor;
   }
 
   close(): void {

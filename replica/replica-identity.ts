@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { TailraceError } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
 import { identityOf } from "../shared/sqlite/held-files.ts";
@@ -10,7 +11,7 @@ import type { ReplicaMeta } from "../shared/storage/meta-file.ts";
  * epoch than the position does.
  */
 export class ReplicaIdentity {
-  private readonly path: string;
+  readonly path: string;
   private meta: ReplicaMeta;
 
   private constructor(path: string, meta: ReplicaMeta) {
@@ -37,6 +38,15 @@ export class ReplicaIdentity {
     const meta: ReplicaMeta = { ...known, role: "replica", replicaId };
     if (known?.replicaId !== replicaId) writeMeta(path, meta);
     return new ReplicaIdentity(path, meta);
+  }
+
+  get isHere(): boolean {
+    return existsSync(this.path);
+  }
+
+  /** Writes it anew where somebody has deleted it. @throws storage_failed */
+  putBack(): void {
+    writeMeta(this.path, this.meta);
   }
 
   get replicaId(): string {

@@ -49,3 +49,31 @@ test("what a sync could not put on the disk is written again before the next one
   for (const { bytes, offset } of onDisk) found.write(bytes, offset);
   expect(found.toString()).toBe("first.second.third.");
 });
+
+test("what an earlier process has left is written again before the first sync is believed: its own may have failed", () => {
+  const folder = join(temporaryFolder(), "copy");
+  const earlier = LogCopy.open({ folder });
+  earlier.append(earlier.end, Buffer.from("first."), { segment: 1, offset: 6 });
+  earlier.sync();
+  const synced = earlier.end;
+  earlier.append(earlier.end, Buffer.from("second."), { segment: 2, offset: 0 });
+  earlier.append(earlier.end, Buffer.from("third."), { segment: 2, offset: 6 });
+  isFailing = true;
+  expect(() => earlier.sync()).toThrow("EIO");
+  earlier.close();
+  isFailing = false;
+  onDisk.length = 0;
+
+  const copy = LogCopy.open({ folder, synced });
+  expect(copy.unsyncedBytes).toBe(13);
+  copy.sync();
+  expect(copy.unsyncedBytes).toBe(0);
+  const written = [
+    { bytes: "second.", offset: 6 },
+    { bytes: "third.", offset: 0 },
+  ];
+  expect(onDisk).toEqual(written);
+  copy.sync();
+  expect(onDisk).toEqual(written);
+  copy.close();
+});

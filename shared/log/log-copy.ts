@@ -3,6 +3,7 @@ import {
   existsSync,
   fdatasync,
   fdatasyncSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -10,7 +11,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { TailraceError, assert } from "../errors.ts";
@@ -45,7 +46,7 @@ export class LogCopy {
   private appendedBytes = 0;
   /** Everything before is known to be on the disk. */
   private syncedCursor: Cursor;
-  /** A sync has failed: the system takes what it was for as written, and the next sync would succeed without it. */
+  /** A sync has failed, or may have: the system takes what it was for as written, and the next sync would succeed without it. */
   private hasFailed = false;
   /** Syncs that are under way on other threads; until they are over, what was done with is not closed. */
   private syncsAhead = 0;
@@ -54,30 +55,35 @@ export class LogCopy {
   /**
    * Opens the copy, or begins one at `start` where there is none.
    *
-   * After a crash the bytes past the last sync may be anything: see {@link LogCopy.lastWholeFragment}.
+   * After a crash the bytes past the last sync may be anything: see {@link LogCopy.lastWholeFragment}. And a sync that failed in
+   * the process before may have lost what is read here as it was written: all past `synced` is written again before the
+   * first sync is believed.
    *
+   * @param synced everything before is known to be on the disk
    * @throws DamagedLogError when a segment is missing or shorter than what is known of it; storage_failed
    */
   static open({
     folder,
     start = { segment: 1, offset: 0 },
+    synced = start,
   }: {
     readonly folder: string;
     readonly start?: Cursor;
+    readonly synced?: Cursor;
   }): LogCopy {
     return onStorage("open", folder, () => {
-      mkdirSync(folder, { recursive: true });
+      if (mkdirSync(folder, { recursive: true }) !== undefined) syncFolder(dirname(folder));
       removeUnfinished(folder);
       const known = readStart(folder);
       if (known === undefined) beginAt(folder, start);
-      return new LogCopy(folder, known ?? start);
+      return new LogCopy(folder, known ?? start, synced);
     });
   }
 
-  private constructor(folder: string, start: Cursor) {
+  private constructor(folder: string, start: Cursor, synced: Cursor) {
     this.folder = folder;
     this.startCursor = start;
-    this.syncedCursor = start;
+    this.syncedCursor = compareCursors(synced, start) < 0 ? start : synced;
     const segments = listSegments(folder);
     removeSegments(
       folder,
@@ -94,6 +100,12 @@ export class LogCopy {
     if (firstBytes < start.offset) throw new DamagedLogError(start, `the file ends at ${firstBytes}`);
     this.descriptor = openSync(segmentPath(folder, newest), "r+");
     this.endCursor = { segment: newest, offset: statSync(segmentPath(folder, newest)).size };
+    if (compareCursors(this.endCursor, this.syncedCursor) <= 0) return;
+    this.hasFailed = true;
+    const { segment, offset } = this.syncedCursor;
+    for (const uncertain of kept.filter((candidate) => candidate >= segment))
+      this.appendedBytes += statSync(segmentPath(folder, uncertain)).size;
+    this.appendedBytes -= offset;
   }
 
   /** The first byte that is there. */
@@ -106,7 +118,15 @@ export class LogCopy {
     return this.endCursor;
   }
 
-  /** Bytes appended since the last sync that succeeded. */
+  /** Whether a path still leads to what was written: to its beginning and its end, that is. */
+  get isHere(): boolean {
+    const { folder, startCursor, endCursor, descriptor } = this;
+    const newest = statSync(segmentPath(folder, endCursor.segment), { throwIfNoEntry: false });
+    if (newest?.ino !== fstatSync(descriptor).ino) return false;
+    return existsSync(startFile(folder)) && existsSync(segmentPath(folder, startCursor.segment));
+  }
+
+  /** Bytes that are not known to be on the disk: no sync since has succeeded. */
   get unsyncedBytes(): number {
     return this.appendedBytes;
   }
@@ -283,6 +303,7 @@ export class LogCopy {
         closeSync(descriptor);
       }
     }
+    syncFolder(this.folder);
   }
 
   private openNewest(segment: number): void {

@@ -8,8 +8,14 @@ import { assertSupportedFileSystem } from "./file-system.ts";
 import { storageError } from "./storage-error.ts";
 import { systemCode } from "../system-error.ts";
 
+interface Lock {
+  readonly connection: Connection;
+  /** Of the file that is locked. */
+  readonly inode: number | undefined;
+}
+
 /** Data folders that this thread holds. Keeps their connections from the garbage collector, which would unlock them. */
-const held = new Map<string, Connection>();
+const held = new Map<string, Lock>();
 
 /**
  * The folder beside a database in which a node keeps all that is its own. One process at a time holds it; the kernel
@@ -17,9 +23,11 @@ const held = new Map<string, Connection>();
  */
 export class DataFolder {
   readonly path: string;
+  private readonly driver: Driver;
 
-  private constructor(path: string) {
+  private constructor(path: string, driver: Driver) {
     this.path = path;
+    this.driver = driver;
   }
 
   /** The default data folder of a database. */
@@ -37,7 +45,23 @@ export class DataFolder {
     makeFolder(folder);
     assertSupportedFileSystem(folder);
     held.set(folder, lock(folder, driver));
-    return new DataFolder(folder);
+    return new DataFolder(folder, driver);
+  }
+
+  /** Whether the path still leads to the folder that is held. */
+  get isHere(): boolean {
+    return inodeOf(this.path) === held.get(this.path)?.inode;
+  }
+
+  /**
+   * Takes hold of the folder again, made anew where somebody has deleted it.
+   *
+   * @throws as {@link open}: another process may have been faster
+   */
+  putBack(): void {
+    makeFolder(this.path);
+    this.close();
+    held.set(this.path, lock(this.path, this.driver));
   }
 
   /** logId, epoch, identity: {@link ./meta-file.ts}. */
@@ -74,9 +98,15 @@ export class DataFolder {
 
   /** Lets go of the folder. */
   close(): void {
-    held.get(this.path)?.close();
+    held.get(this.path)?.connection.close();
     held.delete(this.path);
   }
+}
+
+const LOCK_FILE = "lock.db";
+
+function inodeOf(folder: string): number | undefined {
+  return statSync(join(folder, LOCK_FILE), { throwIfNoEntry: false })?.ino;
 }
 
 function makeFolder(folder: string): void {
@@ -98,15 +128,15 @@ function makeFolder(folder: string): void {
 }
 
 /** Holds an SQLite file's exclusive lock: SQLite knows how to lock soundly within one process as well as between many. */
-function lock(folder: string, driver: Driver): Connection {
-  const file = join(folder, "lock.db");
+function lock(folder: string, driver: Driver): Lock {
+  const file = join(folder, LOCK_FILE);
   if (held.has(folder)) throw inUse(folder);
   assertLockFile(file);
   let connection: Connection | undefined;
   try {
     connection = driver.open(file);
     connection.exec("BEGIN EXCLUSIVE");
-    return connection;
+    return { connection, inode: inodeOf(folder) };
   } catch (cause) {
     connection?.close();
     if (isBusy(driver, cause)) throw inUse(folder, cause);
