@@ -142,13 +142,13 @@ describe("a replica killed", () => {
       ],
       atMost(1, () => {
         primary.commitInSecret("UPDATE t SET body = randomblob(100) WHERE id % 7 = 0");
-        primary.beginHistory();
-        // What is committed after the snapshot comes along.
         const comeBack = async (): Promise<void> => {
           await primary.unlisten();
-          await primary.listen();
-          await (await fetch(`${primary.url}/snapshot/latest`)).arrayBuffer();
+          primary.beginHistory();
+          await primary.takeSnapshot();
+          // What is committed after the snapshot comes along.
           primary.insert(20);
+          await primary.listen();
         };
         void comeBack();
       }),

@@ -26,19 +26,19 @@ describe("a resync", () => {
   test("of a large database that differs by little moves little: checksums, a few pages, and the log after", async () => {
     edge = new Edge({ onForeignWrite: "resync" });
     const { primary } = edge;
-    for (let part = 0; part < 5; part++) primary.insert(1000, 4000);
+    for (let part = 0; part < 2; part++) primary.insert(1000, 4000);
     await primary.listen();
     const notices = await start();
     await edge.replica.sync();
     const imageBytes = edge.replica.status().database.sizeBytes!;
-    expect(imageBytes).toBeGreaterThan(20_000_000);
+    expect(imageBytes).toBeGreaterThan(8_000_000);
 
-    primary.commitInSecret("UPDATE t SET body = randomblob(4000) WHERE id IN (17, 4017)");
-    primary.beginHistory();
+    primary.commitInSecret("UPDATE t SET body = randomblob(4000) WHERE id IN (17, 1717)");
     await primary.unlisten();
-    await primary.listen();
-    await (await fetch(`${primary.url}/snapshot/latest`)).arrayBuffer();
+    primary.beginHistory();
+    await primary.takeSnapshot();
     primary.insert(3, 4000);
+    await primary.listen();
     await edge.replica.sync();
     await expect.poll(() => edge.replica.status().position).toMatchObject({ txid: 1 });
 

@@ -126,6 +126,11 @@ export class LogPrimary {
     this.snapshotTaken = undefined;
   }
 
+  /** Takes the snapshot that a request would take, so that what is committed from now on comes after it. */
+  async takeSnapshot(): Promise<void> {
+    await (this.snapshotTaken ??= this.snapshot());
+  }
+
   /** Removes all segments before the newest, and renews the snapshot. */
   trim(): void {
     this.renewSnapshot();
