@@ -17,7 +17,7 @@ import { assertSameBytes, shell } from "./harness/shell.ts";
  * some state of the primary, in order; and at the end the files are the same byte for byte.
  */
 const DIGEST_READER = fileURLToPath(new URL("./programs/digest-reader.ts", import.meta.url));
-const RUNS = Number(process.env["TAILRACE_SCENARIO_RUNS"] ?? 12);
+const RUNS = Number(process.env["TAILRACE_SCENARIO_RUNS"] ?? 8);
 
 type Step =
   | { readonly do: "sql"; readonly sql: string }
@@ -77,8 +77,8 @@ const transaction: fc.Arbitrary<string> = fc.oneof(
 
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
-    { weight: 12, arbitrary: transaction.map((sql): Step => ({ do: "sql", sql })) },
-    { weight: 3, arbitrary: transaction.map((sql): Step => ({ do: "shell", sql })) },
+    { weight: 16, arbitrary: transaction.map((sql): Step => ({ do: "sql", sql })) },
+    { weight: 4, arbitrary: transaction.map((sql): Step => ({ do: "shell", sql })) },
     { weight: 1, arbitrary: fc.constant<Step>({ do: "restart primary" }) },
     { weight: 1, arbitrary: fc.constant<Step>({ do: "restart replica" }) },
     { weight: 1, arbitrary: transaction.map((sql): Step => ({ do: "write while primary is away", sql })) },
