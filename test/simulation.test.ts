@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 60_000;
-const FIXED = { seed: "1", steps: 250 };
+const FIXED = { seed: "1", steps: 100 };
 
 /** The whole product, in one process and one thread, from one seed: see test/simulation/README.md. */
 describe("a simulated cluster", () => {
