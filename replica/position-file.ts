@@ -51,7 +51,7 @@ export class PositionFile {
   write(position: Position, isDurable: boolean): void {
     onStorage("write", this.path, () => {
       const sequence = this.sequence + 1;
-      writeAt(this.descriptor, encodePosition(position, sequence), (sequence % 2) * POSITION_SLOT_BYTES);
+      writeAt(this.descriptor, encodePosition(position, sequence), slotOffset(sequence));
       this.sequence = sequence;
       this.last = position;
       if (isDurable) fdatasyncSync(this.descriptor);
@@ -65,10 +65,10 @@ export class PositionFile {
 
   /** Writes the position anew, whole and durably, in the place of whatever stands there. @throws storage_failed */
   putBack(): void {
-    const bytes = Buffer.alloc(2 * POSITION_SLOT_BYTES);
     const { last, sequence } = this;
-    if (last !== undefined) bytes.set(encodePosition(last, sequence), (sequence % 2) * POSITION_SLOT_BYTES);
-    writeFileAtomically(this.path, last === undefined ? Buffer.alloc(0) : bytes);
+    const bytes = Buffer.alloc(last === undefined ? 0 : 2 * POSITION_SLOT_BYTES);
+    if (last !== undefined) bytes.set(encodePosition(last, sequence), slotOffset(sequence));
+    writeFileAtomically(this.path, bytes);
     const descriptor = onStorage("open", this.path, () => openSync(this.path, constants.O_RDWR));
     closeSync(this.descriptor);
     this.descriptor = descriptor;
@@ -77,6 +77,10 @@ export class PositionFile {
   close(): void {
     closeSync(this.descriptor);
   }
+}
+
+function slotOffset(sequence: number): number {
+  return (sequence % 2) * POSITION_SLOT_BYTES;
 }
 
 /** The file as it stands, without opening it. @throws the system's error */
