@@ -126,7 +126,7 @@ async function runCommand(
 /** @param isNamed whether it may be the one that is run: to tell a command's flags takes longer than to parse them */
 function addCommand(
   program: CommanderCommand,
-  { name, summary, operands, settings }: Command,
+  { name, summary, operands, settings, exitCodes }: Command,
   isNamed: boolean,
   action: (operands: string[], flags: Record<string, unknown>) => Promise<void>,
 ): void {
@@ -137,12 +137,18 @@ function addCommand(
   command.addOption(
     new Option("--config <FILE>", "JSON file with any of these flags as keys [TAILRACE_CONFIG]"),
   );
+  if (exitCodes !== undefined) command.addHelpText("after", `\n${exitCodesText(exitCodes)}`);
   command.action((...received: unknown[]) =>
     action(
       received.slice(0, operands.length) as string[],
       received[operands.length] as Record<string, unknown>,
     ),
   );
+}
+
+function exitCodesText(codes: Readonly<Record<number, string>>): string {
+  const lines = Object.entries(codes).map(([code, meaning]) => `  ${code}  ${meaning}`);
+  return ["Exit codes:", ...lines].join("\n");
 }
 
 /** Commander checks nothing and knows no default, so that a given flag can be told from one that was left out. */

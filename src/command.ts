@@ -16,6 +16,8 @@ export interface Command<Settings = object> {
   /** Positional arguments, all required. */
   readonly operands: readonly Operand[];
   readonly settings: z.ZodType<Settings>;
+  /** What its exit codes mean, by code, where they say more than those of every command. */
+  readonly exitCodes?: Readonly<Record<number, string>>;
   /** Ends with the exit code; what it throws is printed, and gives the code by its kind. */
   run(call: Call<Settings>): Promise<number>;
 }

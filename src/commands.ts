@@ -112,6 +112,11 @@ export const commands: readonly Command[] = [
       { name: "DIR", description: "a data folder, as app.db-tailrace, or the database that it belongs to" },
     ],
     settings: checkSettings,
+    exitCodes: {
+      0: "the next start goes on; what a crash or a loss of power has left, it puts in order by itself",
+      1: "it could not be examined: a node is running on it, or a later version of Tailrace wrote it",
+      3: "something is damaged",
+    },
     run: async (call) => (await import("./commands/check.ts")).run(call),
   }),
   command({
@@ -121,6 +126,11 @@ export const commands: readonly Command[] = [
       { name: "DIR", description: "a data folder, as app.db-tailrace, or the database that it belongs to" },
     ],
     settings: repairSettings,
+    exitCodes: {
+      0: "done, or there was nothing to repair: a replica mends itself",
+      1: "it could not be examined, or the disk has failed",
+      3: "something stays damaged: it was not agreed to, or repair cannot mend it",
+    },
     run: async (call) => (await import("./commands/repair.ts")).run(call),
   }),
 ];

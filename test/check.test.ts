@@ -19,6 +19,7 @@ import { openPrimary } from "../src/primary.ts";
 import { commands } from "../src/commands.ts";
 import { Transcript } from "./harness/golden.ts";
 import type { Naming } from "./harness/golden.ts";
+import { LeftBehind } from "./harness/left-behind.ts";
 import { StoppedNodes, everything, flip, newestSegment, segment } from "./harness/stopped-nodes.ts";
 
 /* `tailrace check`: whatever is wrong with a data folder is said with its place, and nothing is ever changed. */
@@ -327,6 +328,21 @@ test("what the commands print of damage", async () => {
   await transcript.run(commands, ["check", folder]);
   await transcript.run(commands, ["check", folder, "--json"]);
   transcript.expectGolden("check/a-flipped-bit");
+});
+
+test("what the commands print of what a loss of power has left", async () => {
+  const place = new LeftBehind(primaryFile, primaryFile);
+  place.wentDown();
+  place.loseRecord(38);
+  const transcript = new Transcript(
+    "The machine went down; of the newest three records the first is not on the disk.",
+    namings(place.dataDir),
+  );
+  const before = everything(place.dataDir);
+  await transcript.run(commands, ["check", place.dataDir]);
+  await transcript.run(commands, ["repair", place.dataDir]);
+  expect(everything(place.dataDir)).toBe(before);
+  transcript.expectGolden("check/a-loss-of-power");
 });
 
 test("wrong input is refused by name", async () => {
