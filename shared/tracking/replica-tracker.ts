@@ -1,25 +1,24 @@
 import { TailraceError } from "../errors.ts";
-import { failpoint } from "../failpoint.ts";
 import { compareCursors } from "../format/cursor.ts";
 import type { SegmentCatalogue } from "../log/segment-catalogue.ts";
 import type { Notice } from "../notice.ts";
-import { judgeRoom } from "../plan/replica-room.ts";
 import { UNKNOWN_REPLICAS, releaseAtMs } from "../plan/retention.ts";
 import type { HeldReplica, RetentionDecision, RetentionLimits } from "../plan/retention.ts";
 import type { Sighting } from "../serve/engine.ts";
 import type { ReplicaStatus } from "../status.ts";
-import { systemCode } from "../system-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 import * as say from "./announcements.ts";
 import { describeReplica } from "./describe-replica.ts";
+import { ForgottenReplicas } from "./forgotten-replicas.ts";
 import { LastWords } from "./last-words.ts";
 import type { FollowedLog, LogExtent } from "./log-extent.ts";
 import { longestSilent } from "./longest-silent.ts";
+import { noteRoom } from "./note-room.ts";
 import { RareWarnings } from "./rare-warnings.ts";
 import { RecentEnds } from "./recent-ends.ts";
 import { ReplicaLag } from "./replica-lag.ts";
 import { readReplicas } from "./replicas-file.ts";
-import type { StoredReplica, StoredTracking, UnknownReplicas } from "./replicas-file.ts";
+import type { StoredReplica, StoredTracking } from "./replicas-file.ts";
 import { soundSighting } from "./sound-sighting.ts";
 import type { SoundSighting } from "./sound-sighting.ts";
 import { INACTIVE_AFTER_MS, TrackedReplica } from "./tracked-replica.ts";
@@ -28,9 +27,6 @@ import { TrackingFile } from "./tracking-file.ts";
 export const MAX_REPLICAS = 10_000;
 /** An id that has asked once, or always the same, is forgotten after this without a word. */
 const STRANGER_MS = 60_000;
-/** A full disk. */
-const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
-
 export interface ReplicaTrackerOptions {
   /** `replicas.json` in the data folder. */
   readonly file: string;
@@ -58,9 +54,7 @@ export class ReplicaTracker {
   private readonly replicas = new Map<string, TrackedReplica>();
   private openedMs: number;
   private readonly saved: TrackingFile;
-  private unknown: UnknownReplicas | null;
-  /** The file was damaged; from where they are to be held is known with the log. */
-  private hasForgotten = false;
+  private readonly forgotten: ForgottenReplicas;
   private readonly lag: ReplicaLag;
   private ends: RecentEnds = new RecentEnds();
   private logId: string | undefined;
@@ -79,14 +73,16 @@ export class ReplicaTracker {
    */
   static open(options: ReplicaTrackerOptions): ReplicaTracker {
     const read = readReplicas(options.file);
-    if (read === undefined || !("setAsideAs" in read)) return new ReplicaTracker(options, read);
-    const tracker = new ReplicaTracker(options, undefined);
-    tracker.hasForgotten = true;
+    if (read === undefined || !("setAsideAs" in read)) return new ReplicaTracker(options, read, false);
     options.notify(say.trackingDamaged(options.file, read.setAsideAs, read.reason));
-    return tracker;
+    return new ReplicaTracker(options, undefined, true);
   }
 
-  private constructor(options: ReplicaTrackerOptions, stored: StoredTracking | undefined) {
+  private constructor(
+    options: ReplicaTrackerOptions,
+    stored: StoredTracking | undefined,
+    isDamaged: boolean,
+  ) {
     this.options = options;
     this.maxReplicas = options.maxReplicas ?? MAX_REPLICAS;
     this.openedMs = options.clock();
@@ -100,8 +96,7 @@ export class ReplicaTracker {
       collect: () => this.collect(),
     });
     const downMs = Math.max(0, this.openedMs - (stored?.savedMs ?? this.openedMs));
-    const unknown = stored?.unknown ?? null;
-    this.unknown = unknown && { ...unknown, sinceMs: unknown.sinceMs + downMs };
+    this.forgotten = new ForgottenReplicas(stored?.unknown ?? null, isDamaged, downMs);
     for (const replica of stored?.replicas ?? [])
       this.replicas.set(replica.id, TrackedReplica.restored(replica, downMs));
   }
@@ -120,20 +115,15 @@ export class ReplicaTracker {
    * From here on this is the log; before the first head, and when it has lost its end. What is known of places in another
    * one holds nothing here.
    */
-  follow({ logId, headTxid, headCommitTimeMs, start }: FollowedLog): void {
+  follow(log: FollowedLog): void {
+    const { logId, headTxid, headCommitTimeMs } = log;
     if (logId !== this.logId || headTxid < (this.lag.headTxid ?? 0)) {
       this.logId = logId;
       this.lag.begin();
       this.firstKept = 0;
       this.ends = new RecentEnds();
-      // Whoever is not known in another log needs nothing of this one.
-      if (this.unknown !== null && this.unknown.logId !== logId) this.forgetUnknown();
     }
-    if (this.hasForgotten) {
-      this.unknown = { logId, received: start, sinceMs: this.openedMs };
-      this.saved.mark("new");
-    }
-    this.hasForgotten = false;
+    if (this.forgotten.follow(log, this.openedMs)) this.saved.mark("new");
     this.lag.note(headTxid, headCommitTimeMs);
   }
 
@@ -169,10 +159,8 @@ export class ReplicaTracker {
         inactiveSinceMs: replica.awaySinceMs,
       });
     }
-    const { unknown } = this;
-    if (unknown !== null && unknown.logId === this.logId) {
-      held.push({ id: UNKNOWN_REPLICAS, received: unknown.received, inactiveSinceMs: unknown.sinceMs });
-    }
+    const forgotten = this.forgotten.heldIn(this.logId);
+    if (forgotten !== undefined) held.push(forgotten);
     return held;
   }
 
@@ -214,18 +202,22 @@ export class ReplicaTracker {
   settle(decision: RetentionDecision, extent: LogExtent): boolean {
     const nowMs = this.options.clock();
     const isCut = decision.firstToKeep > extent.catalogue.start.segment;
-    const stands = this.mayGiveUp(decision.lost, nowMs) && (!isCut || this.isSaved());
+    const stands = this.mayGiveUp(decision.lost, nowMs) && (!isCut || this.saved.isOnDisk());
     const lost = stands ? decision.lost : [];
     if (stands) this.firstKept = decision.firstToKeep;
     for (const id of decision.released) {
-      if (id === UNKNOWN_REPLICAS) this.forgetUnknown();
+      if (id === UNKNOWN_REPLICAS) this.releaseForgotten();
       else this.release(this.replicas.get(id)!, nowMs);
     }
     for (const id of lost) {
-      if (id === UNKNOWN_REPLICAS) this.forgetUnknown();
+      if (id === UNKNOWN_REPLICAS) this.releaseForgotten();
       else this.lose(this.replicas.get(id)!, extent.limits, nowMs);
     }
-    for (const replica of this.replicas.values()) this.judge(replica, decision, extent, nowMs);
+    for (const replica of this.replicas.values()) {
+      if (replica.logId !== this.logId || replica.lostAtMs !== null || !replica.isFollowing) continue;
+      const isAtEnd = this.ends.isAtEnd(replica.received, nowMs);
+      noteRoom(replica, decision, extent, { nowMs, isAtEnd, notify: this.options.notify });
+    }
     if (lost.length > 0 || decision.released.length > 0) this.saved.tryFlush();
     return stands && isCut;
   }
@@ -257,7 +249,7 @@ export class ReplicaTracker {
 
   /** Writes down what is known, so that the time until the next start does not count. A failure is only told. */
   close(): void {
-    if (this.replicas.size > 0 || this.unknown !== null) this.saved.mark("new");
+    if (this.replicas.size > 0 || this.forgotten.stored !== null) this.saved.mark("new");
     this.saved.tryFlush();
   }
 
@@ -266,20 +258,6 @@ export class ReplicaTracker {
       lost.flatMap((id) => this.replicas.get(id) ?? []),
       nowMs,
     );
-  }
-
-  /** Whether what is known is on disk, so that after a crash nobody seems lost who is not; or the disk is full. */
-  private isSaved(): boolean {
-    try {
-      this.saved.flush();
-    } catch (error) {
-      this.saved.tryFlush();
-      // Dropping is what helps against it.
-      const cause = (error as { cause?: unknown }).cause ?? error;
-      return NO_SPACE.has(systemCode(cause) ?? "");
-    }
-    failpoint("retention.tracked");
-    return true;
   }
 
   private see(sighting: SoundSighting, catalogue: SegmentCatalogue): void {
@@ -370,36 +348,6 @@ export class ReplicaTracker {
     this.options.notify(say.replicaLost(replica.id, limits.maxBytes, replica.timesLost));
   }
 
-  private judge(
-    replica: TrackedReplica,
-    decision: RetentionDecision,
-    { catalogue, limits }: LogExtent,
-    nowMs: number,
-  ): void {
-    if (replica.logId !== this.logId || replica.lostAtMs !== null || !replica.isFollowing) return;
-    const { segment } = replica.heldFrom(nowMs);
-    const before = replica.room.retention;
-    replica.room = judgeRoom(
-      {
-        heldBytes: catalogue.bytesAfter({ segment, offset: 0 }) ?? catalogue.sizeBytes,
-        isAtEnd: !replica.isInactive && this.ends.isAtEnd(replica.received, nowMs),
-        isInNewest: segment >= catalogue.end.segment,
-        isKeptAnyway: segment >= decision.firstWithoutReplicas,
-        netBytesPerSecond: replica.growth.perSecond,
-        before,
-      },
-      limits,
-    );
-    const { retention, bytesUntilLost, secondsUntilLost } = replica.room;
-    if (retention === "endangered" && before !== "endangered") {
-      replica.endangeredSinceMs = nowMs;
-      this.options.notify(say.replicaEndangered(replica.id, bytesUntilLost, secondsUntilLost));
-    } else if (before === "endangered" && retention !== "endangered") {
-      replica.endangeredSinceMs = null;
-      this.options.notify(say.replicaSafe(replica.id, bytesUntilLost));
-    }
-  }
-
   private describe(replica: TrackedReplica, extent: LogExtent, nowMs: number): ReplicaStatus {
     return describeReplica(replica, extent, {
       nowMs,
@@ -414,8 +362,8 @@ export class ReplicaTracker {
     return replica.isInactive || nowMs - Math.max(replica.lastSeenMs, this.openedMs) > INACTIVE_AFTER_MS;
   }
 
-  private forgetUnknown(): void {
-    this.unknown = null;
+  private releaseForgotten(): void {
+    this.forgotten.release();
     this.saved.mark("new");
   }
 
@@ -426,6 +374,6 @@ export class ReplicaTracker {
       this.lag.noteBehind(replica);
       replicas.push(replica.store());
     }
-    return { replicas, unknown: this.unknown };
+    return { replicas, unknown: this.forgotten.stored };
   }
 }

@@ -1,4 +1,6 @@
+import { failpoint } from "../failpoint.ts";
 import type { Notice } from "../notice.ts";
+import { systemCode } from "../system-error.ts";
 import { trackingUnwritten } from "./announcements.ts";
 import { writeReplicas } from "./replicas-file.ts";
 import type { StoredTracking } from "./replicas-file.ts";
@@ -10,6 +12,8 @@ const REPLICAS_PER_SAVE = 500;
 const SAVE_SIGHT_MS = 300_000;
 /** New replicas are written down at once, but not each with a write of its own. */
 const SAVE_NEW_MS = 250;
+/** A full disk. */
+const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 
 /** What has changed: that somebody was seen again; where somebody stands; who there is, or has lost his place. */
 export type Change = "sight" | "change" | "new";
@@ -65,6 +69,20 @@ export class TrackingFile {
         notify(trackingUnwritten(file, error instanceof Error ? error.message : String(error)));
       this.isUnwritable = true;
     }
+  }
+
+  /** Writes what has changed. @returns whether a crash makes nobody seem lost who is not; true where the disk is full */
+  isOnDisk(): boolean {
+    try {
+      this.flush();
+    } catch (error) {
+      this.tryFlush();
+      // Dropping log is what helps against it.
+      const cause = (error as { cause?: unknown }).cause ?? error;
+      return NO_SPACE.has(systemCode(cause) ?? "");
+    }
+    failpoint("retention.tracked");
+    return true;
   }
 
   flushIfDue(): void {
