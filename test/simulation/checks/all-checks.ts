@@ -1,7 +1,7 @@
 import type { Change, Site } from "../world/site.ts";
 import { AtomicityCheck } from "./atomicity.ts";
 import { BoundsCheck } from "./bounds.ts";
-import type { Acknowledgement, Check, Scene } from "./check.ts";
+import type { Acknowledgement, Check, Forgotten, Scene } from "./check.ts";
 import { ContinuityCheck } from "./continuity.ts";
 import { DeterminismCheck } from "./determinism.ts";
 import { DurabilityCheck } from "./durability.ts";
@@ -82,8 +82,8 @@ export class AllChecks implements Check {
     for (const check of this.checks) check.died?.(site, how);
   }
 
-  forgot(site: Site): void {
-    for (const check of this.checks) check.forgot?.(site);
+  forgot(site: Site, what: Forgotten): void {
+    for (const check of this.checks) check.forgot?.(site, what);
   }
 
   stepped(): void {

@@ -13,6 +13,8 @@ export interface Acknowledgement {
   readonly place: number;
 }
 
+export type Forgotten = "database" | "position" | "everything";
+
 /** What checkers may look at. */
 export interface Scene {
   readonly settings: Settings;
@@ -23,12 +25,21 @@ export interface Scene {
   readonly replicas: readonly Site[];
   /** Virtual time. */
   readonly nowMs: number;
-  /** What went wrong by intention so far, by kind. */
-  readonly faults: ReadonlySet<string>;
   /** Whether the application is in the midst of something that keeps others from working. */
   readonly isHeldUp: boolean;
   /** Timers, messages and bytes that are under way. */
   readonly pendingEvents: number;
+}
+
+/** The site, and the nodes that its log has come through, up to the primary. */
+export function sourcesOf({ settings, primary, replicas }: Scene, site: Site): readonly Site[] {
+  const sources = [site];
+  for (let at: Site | undefined = site; at !== undefined && at !== primary;) {
+    const follows = settings.replicas.find(({ name }) => name === at?.name)?.follows;
+    at = [primary, ...replicas].find(({ name }) => name === follows);
+    if (at !== undefined) sources.push(at);
+  }
+  return sources;
 }
 
 /** The checker of one invariant. Each throws a Violation. */
@@ -44,8 +55,8 @@ export interface Check {
   opened?(site: Site): void;
   /** A process or a machine went down. */
   died?(site: Site, how: "kill" | "power loss"): void;
-  /** What a replica has written down of itself is gone, as a whole or in part: deleted, or spoilt by a bit. */
-  forgot?(site: Site): void;
+  /** A replica's database is deleted, or where it stood is spoilt by a bit, or all that it had is gone. */
+  forgot?(site: Site, what: Forgotten): void;
   /** After each step, whatever has changed. */
   stepped?(): void;
   /** The faults are over, everything is at rest. */

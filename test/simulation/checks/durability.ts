@@ -71,11 +71,26 @@ export class DurabilityCheck implements Check {
     if (site.role === "primary") this.look();
   }
 
+  /** Whoever has a record that is gone from the log it came from was sent what was not durable. */
+  private lookAtSent(): void {
+    const { primary, replicas, settings } = this.scene;
+    const { logId, last } = primary.log;
+    if (settings.primary.durability === "os" || last === undefined || primary.faults.has("stale primary"))
+      return;
+    for (const { name, log } of replicas)
+      if (log.logId === logId && (log.last?.txid ?? 0) > last.txid)
+        throw new Violation(
+          NAME,
+          `${name} was sent transaction ${log.last?.txid}, the log ends with ${last.txid}`,
+        );
+  }
+
   private look(): void {
     const { newest } = this;
     const { primary, history } = this.scene;
     // What the disk itself has spoilt is nobody's promise.
     if (primary.isStale || primary.isSpoilt) return;
+    this.lookAtSent();
     if (newest === undefined || newest.logId !== primary.log.logId) return;
     const known = history.find(newest.logId, newest.txid);
     if (known?.record.after !== newest.after)

@@ -1,5 +1,5 @@
 import type { Change, Site } from "../world/site.ts";
-import type { Check } from "./check.ts";
+import type { Check, Forgotten } from "./check.ts";
 import { Violation } from "./violation.ts";
 
 const NAME = "9 Fencing";
@@ -8,8 +8,9 @@ const NAME = "9 Fencing";
 export class FencingCheck implements Check {
   private readonly seen = new Map<Site, { readonly logId: string; readonly epoch: number }>();
 
-  forgot(site: Site): void {
-    this.seen.delete(site);
+  forgot(site: Site, what: Forgotten): void {
+    // An epoch is not forgotten with the database: it stands in the data folder.
+    if (what !== "database") this.seen.delete(site);
   }
 
   changed(site: Site, { isPosition, isLog }: Change): void {

@@ -1,10 +1,11 @@
 import type { Site } from "../world/site.ts";
+import { sourcesOf } from "./check.ts";
 import type { Check, Scene } from "./check.ts";
 import { Violation } from "./violation.ts";
 
 const NAME = "4 Idempotence";
 
-/** What makes a replica unlike what its log says: a crash alone must not. */
+/** What makes a replica unlike what its log says, be it its own or that of a node before it: a crash alone must not. */
 const EXCUSES = [
   "flip",
   "disk error",
@@ -43,7 +44,10 @@ export class IdempotenceCheck implements Check {
   noticed(site: Site, name: string, fields: Readonly<Record<string, unknown>>): void {
     if (name === "resync_done" || name === "bootstrap_done") this.wasResyncing.delete(site);
     if (site.role !== "replica" || !["diverged", "damaged", "foreign_write"].includes(name)) return;
-    if (this.wasResyncing.has(site) || EXCUSES.some((kind) => this.scene.faults.has(kind))) return;
+    const isExcused = sourcesOf(this.scene, site).some(({ faults }) =>
+      EXCUSES.some((kind) => faults.has(kind)),
+    );
+    if (this.wasResyncing.has(site) || isExcused) return;
     throw new Violation(NAME, `${site.name} says ${name}: ${String(fields["message"] ?? fields["text"])}`);
   }
 

@@ -4,7 +4,7 @@ import { Violation } from "./violation.ts";
 
 const NAME = "Liveness";
 
-/** What a node may end with, and the misfortune that excuses it; any other end is one too many. */
+/** What a node may end with, and the misfortune of its own that excuses it; any other end is one too many. */
 const EXCUSES: Readonly<Record<string, readonly string[]>> = {
   foreign_write: ["foreign write"],
   unrelated_database: ["foreign write", "files deleted", "folder deleted"],
@@ -26,9 +26,8 @@ export class LivenessCheck {
 
   /** A node has ended by itself, or could not begin. */
   failed(site: Site, code: string, message: string): void {
-    const { faults, counts } = this.scene;
-    counts.add(`ended with ${code}`);
-    if (EXCUSES[code]?.some((kind) => faults.has(kind)) === true) return;
+    this.scene.counts.add(`ended with ${code}`);
+    if (EXCUSES[code]?.some((kind) => site.faults.has(kind)) === true) return;
     throw new Violation(NAME, `${site.name} has ended with ${code}: ${message}`);
   }
 

@@ -60,7 +60,7 @@ export class MonotonyCheck implements Check {
   private follow(site: Site): void {
     const { oracle } = this.scene;
     // Epochs are of one log: a replaced primary that begins another one is not known for what it is.
-    if (site.isForeign || this.scene.faults.has("new log of a stale primary")) return;
+    if (site.isForeign || this.scene.primary.faults.has("new log of a stale primary")) return;
     const place = oracle.placeFrom(site.isFresh ? 0 : site.place, site.image);
     if (place === undefined) {
       const earlier = oracle.placeFrom(0, site.image);
@@ -76,8 +76,7 @@ export class MonotonyCheck implements Check {
 
   private count(site: Site): void {
     const { position } = site;
-    // Where a bit of it has flipped, its other slot stands for it, which is older.
-    if (position === undefined || position.phase === "resyncing" || site.isSpoilt) return;
+    if (position === undefined || position.phase === "resyncing") return;
     const { logId, applied } = position;
     const seen = this.seen.get(site);
     if (seen?.logId === logId && applied.txid < seen.txid) {

@@ -28,11 +28,15 @@ export class OrderCheck implements Check {
   }
 
   changed(site: Site, { isLog }: Change): void {
-    if (!isLog || site.role !== "primary" || site.isStale) return;
+    if (!isLog || site.role !== "primary") return;
     const { history, counts } = this.scene;
     const { log } = site;
     const { logId } = log;
     if (logId === undefined) return;
+    if (site.isStale) {
+      for (const record of log.records) history.wrote(logId, record);
+      return;
+    }
     if (logId !== this.logId) {
       this.logId = logId;
       this.mayHaveMissed = true;

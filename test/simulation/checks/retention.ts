@@ -10,6 +10,14 @@ const NAME = "8 Retention";
 /** A notice comes by a message, a moment after what it tells of. */
 const TOLD_WITHIN_MS = 2_000;
 
+/** A replica is told lost so long after the log was past its limit, at most: until the next look at it, and a message more. */
+const LOST_WITHIN_MS = 5_000;
+
+interface LogSize {
+  readonly atMs: number;
+  readonly bytes: number;
+}
+
 interface Owed {
   readonly node: Site;
   readonly id: string;
@@ -29,7 +37,9 @@ export class RetentionCheck implements Check {
   private readonly starts = new Map<Site, { readonly logId: string; readonly segment: number }>();
   /** The last segment that a replica has had, and of which log: what nobody forces to its disk may be gone again. */
   private readonly reached = new Map<Site, { readonly logId: string; readonly segment: number }>();
-  private readonly largest = new Map<Site, number>();
+  /** How large each log was of late. */
+  private readonly sizes = new Map<Site, readonly LogSize[]>();
+  private readonly diedMs = new Map<Site, number>();
   private owed: Owed[] = [];
 
   constructor(scene: Scene) {
@@ -38,7 +48,7 @@ export class RetentionCheck implements Check {
 
   changed(site: Site, { isLog }: Change): void {
     if (!isLog || !site.isReadable) return;
-    this.largest.set(site, Math.max(this.largest.get(site) ?? 0, site.log.sizeBytes));
+    this.measure(site);
     if (site.role === "replica") this.reach(site);
     if (site.role !== "primary" || site.isStale) return;
     const [first] = site.log.list();
@@ -65,6 +75,7 @@ export class RetentionCheck implements Check {
 
   /** A node knows again what it has written down. */
   opened(site: Site): void {
+    this.passOver(site);
     const known = writtenReplicas(site).filter(
       ({ logId, lostAtMs }) => logId === site.log.logId && lostAtMs === null,
     );
@@ -73,6 +84,7 @@ export class RetentionCheck implements Check {
 
   died(site: Site): void {
     this.tracked.delete(site);
+    this.diedMs.set(site, this.scene.nowMs);
     this.owed = this.owed.filter(({ node }) => node !== site);
   }
 
@@ -131,12 +143,28 @@ export class RetentionCheck implements Check {
     // A replica's log copy also goes when it resyncs, and with it the place of those that it feeds.
     if (site.role !== "primary") return;
     const { maxLogBytes } = settings.primary;
-    const largest = this.largest.get(site) ?? 0;
+    const largest = Math.max(0, ...(this.sizes.get(site) ?? []).map(({ bytes }) => bytes));
     if (maxLogBytes === 0 || largest <= maxLogBytes)
       throw new Violation(
         NAME,
-        `${id} is lost at ${site.name}, whose log never had more than ${largest} bytes`,
+        `${id} is lost at ${site.name}, whose log had no more than ${largest} bytes of late`,
       );
+  }
+
+  private measure(site: Site): void {
+    const { nowMs } = this.scene;
+    const recent = (this.sizes.get(site) ?? []).filter(({ atMs }) => nowMs - atMs <= LOST_WITHIN_MS);
+    this.sizes.set(site, [...recent, { atMs: nowMs, bytes: site.log.sizeBytes }]);
+  }
+
+  /** For a node, the time that it was down did not pass. */
+  private passOver(site: Site): void {
+    const downMs = this.scene.nowMs - (this.diedMs.get(site) ?? this.scene.nowMs);
+    const sizes = this.sizes.get(site) ?? [];
+    this.sizes.set(
+      site,
+      sizes.map(({ atMs, bytes }) => ({ atMs: atMs + downMs, bytes })),
+    );
   }
 }
 

@@ -58,14 +58,15 @@ export const diskFaults: Readonly<Record<string, Action>> = {
     const path = random.pick(paths);
     site.machine.disk.flipBit(path);
     if (path.startsWith(site.log.folder) || path.endsWith("position")) site.isSpoilt = true;
-    if (path === join(site.dataDir, "position")) world.checks.forgot(site);
+    if (path === join(site.dataDir, "position")) world.checks.forgot(site, "position");
   }),
 };
 
 function begin(world: World, random: Random, kind: string): Site {
-  world.faults.add(kind);
   world.counts.add(kind === "flip" ? "flipped bits" : "disk faults");
-  return random.pick(world.sites);
+  const site = random.pick(world.sites);
+  site.faults.add(kind);
+  return site;
 }
 
 /** The file, or those in the folder, of that name. */

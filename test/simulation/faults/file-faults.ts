@@ -15,18 +15,18 @@ export const fileFaults: Readonly<Record<string, Action>> = {
   "files deleted": fault(0.7, (world, random) => {
     const site = random.pick(world.replicas);
     if (site === undefined) return;
-    world.faults.add("files deleted");
+    site.faults.add("files deleted");
     world.counts.add("replicas' files deleted");
     site.closeReaders();
     site.isReadable = false;
     site.isFresh = true;
     for (const suffix of SUFFIXES) site.machine.disk.remove(`${site.file}${suffix}`);
-    world.checks.forgot(site);
+    world.checks.forgot(site, "database");
   }),
   "folder deleted": fault(0.4, (world, random) => {
     const site = random.pick(world.replicas);
     if (site === undefined) return;
-    world.faults.add("folder deleted");
+    site.faults.add("folder deleted");
     world.counts.add("replicas' folders deleted");
     site.restartMs = downMs(world, random);
     world.removeReplica(site);
@@ -35,7 +35,7 @@ export const fileFaults: Readonly<Record<string, Action>> = {
   "foreign write": fault(0.3, (world, random) => {
     const site = random.pick(world.replicas);
     if (site === undefined || !site.isReadable) return;
-    world.faults.add("foreign write");
+    site.faults.add("foreign write");
     world.counts.add("foreign writes");
     site.isForeign = true;
     world.writeForeign(site, `UPDATE progress SET step = -${1 + random.int(1000)}`);
@@ -46,7 +46,7 @@ export const fileFaults: Readonly<Record<string, Action>> = {
 function restore(world: World, random: Random): void {
   if (world.backups.length === 0 || world.primary.isStale) return;
   const bytes = random.pick(world.backups);
-  world.faults.add("restore");
+  world.primary.faults.add("restore");
   world.counts.add("primaries restored");
   world.application.stop();
   const { primary } = world;

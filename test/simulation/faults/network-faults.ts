@@ -1,6 +1,7 @@
 import type { Random } from "../core/random.ts";
 import { GOOD } from "../network/link.ts";
 import type { LinkQuality } from "../network/link.ts";
+import type { Site } from "../world/site.ts";
 import type { World } from "../world/world.ts";
 import { fault } from "./action.ts";
 import type { Action } from "./action.ts";
@@ -24,8 +25,7 @@ export const networkFaults: Readonly<Record<string, Action>> = {
   }),
   corrupt: fault(1, (world, random) => {
     world.counts.add("ways that corrupt");
-    world.faults.add("corrupt");
-    spoil(world, random, { corruptChance: random.pick([0.01, 0.2]) });
+    spoil(world, random, { corruptChance: random.pick([0.01, 0.2]) })?.faults.add("corrupt");
   }),
   duplicate: fault(1, (world, random) => {
     world.counts.add("ways that duplicate");
@@ -45,12 +45,13 @@ export const networkFaults: Readonly<Record<string, Action>> = {
   }),
 };
 
-/** For a while. */
-function spoil(world: World, random: Random, quality: Partial<LinkQuality>): void {
+/** For a while. @returns who asks that way */
+function spoil(world: World, random: Random, quality: Partial<LinkQuality>): Site | undefined {
   const ends = world.pickLink(random);
-  if (ends === undefined) return;
+  if (ends === undefined) return undefined;
   world.network.setQuality(...ends, quality);
   world.after(random.float() * random.pick([500, 5_000, 20_000]), "way is good", () =>
     world.network.setQuality(...ends, GOOD),
   );
+  return world.sites.find(({ machine }) => machine === ends[0]);
 }

@@ -40,12 +40,10 @@ export const processFaults: Readonly<Record<string, Action>> = {
     process.dieAtCrossing(1 + random.int(30));
   }),
   "power loss": fault(1.5, (world, random) => {
-    world.faults.add("power loss");
     world.counts.add("power losses");
     world.losePower(random.pick(world.sites), downMs(world, random));
   }),
   "power loss everywhere": fault(0.2, (world, random) => {
-    world.faults.add("power loss");
     for (const site of world.sites) {
       world.counts.add("power losses");
       world.losePower(site, downMs(world, random));

@@ -19,7 +19,6 @@ export const takeoverFaults: Readonly<Record<string, Action>> = {
     if (primary.isStale || world.hasTakenOver) return;
     world.hasTakenOver = true;
     world.counts.add("takeovers");
-    world.faults.add("takeover");
     halt(world);
     const before = copyOf(primary.machine.folder);
     raiseEpoch(world);
@@ -37,7 +36,7 @@ function comeBack(world: World, random: Random, before: Copy): void {
   primary.forget();
   primary.isStale = true;
   world.counts.add("stale primaries");
-  world.faults.add("stale primary");
+  primary.faults.add("stale primary");
   world.endStale = () => {
     world.endStale = undefined;
     halt(world);

@@ -11,13 +11,33 @@ export interface KnownRecord {
 
 /** What each log has held so far, also of segments that are gone. */
 export class LogHistory {
+  /** Of each log and transaction, all records that a primary ever wrote, also those that gave way to others. */
+  private readonly written = new Map<string, Map<number, LoggedRecord[]>>();
   private readonly logs = new Map<string, Map<number, KnownRecord>>();
   private readonly heads = new Map<string, number>();
 
   enter(logId: string, known: KnownRecord): void {
+    this.wrote(logId, known.record);
     const log = this.logs.get(logId) ?? new Map<number, KnownRecord>();
     this.logs.set(logId, log.set(known.record.txid, known));
     this.heads.set(logId, known.record.txid);
+  }
+
+  /** Whichever primary it was, and whatever has become of it. */
+  wrote(logId: string, record: LoggedRecord): void {
+    const log = this.written.get(logId) ?? new Map<number, LoggedRecord[]>();
+    this.written.set(logId, log);
+    const records = log.get(record.txid) ?? [];
+    if (!records.some(({ crc }) => crc === record.crc)) log.set(record.txid, [...records, record]);
+  }
+
+  /** Whether anything is known of that log. */
+  hasSeen(logId: string): boolean {
+    return this.written.has(logId);
+  }
+
+  everWritten(logId: string, txid: number): readonly LoggedRecord[] {
+    return this.written.get(logId)?.get(txid) ?? [];
   }
 
   /** Undefined also for the state before the first transaction. */

@@ -36,6 +36,8 @@ export class Site {
   isFresh = true;
   /** This is a primary that another one has replaced: nobody writes to it, and nobody is to follow it. */
   isStale = false;
+  /** What went wrong here by intention so far, by kind. */
+  readonly faults: Set<string> = new Set();
   /** A bit of its log, or of its position, has flipped on the disk. */
   isSpoilt = false;
   /** Somebody else has written to the replica. */

@@ -40,7 +40,6 @@ export class World implements Scene {
   readonly oracle: Oracle = new Oracle();
   readonly history: LogHistory = new LogHistory();
   readonly counts: Counts = new Counts();
-  readonly faults: Set<string> = new Set();
   readonly application: Application;
   readonly primary: Site;
   readonly replicas: readonly Site[];
@@ -257,7 +256,7 @@ export class World implements Scene {
     for (const suffix of ["", "-wal", "-shm"]) site.machine.disk.remove(`${site.file}${suffix}`);
     site.machine.disk.remove(site.dataDir);
     site.forget();
-    this.checks.forgot(site);
+    this.checks.forgot(site, "everything");
   }
 
   /** Everything ends in order: the nodes, and then the application. */
@@ -286,7 +285,7 @@ export class World implements Scene {
     const before = site.log.logId;
     const change = site.refresh(changed);
     if (site.isStale && before !== undefined && site.log.logId !== before)
-      this.faults.add("new log of a stale primary");
+      site.faults.add("new log of a stale primary");
     if (site === this.primary && !this.application.note()) this.checks.localFirst.foreignState();
     if (change.isImage || change.isLog || change.isPosition) this.checks.changed(site, change);
     const snapshots = join(site.dataDir, "snapshots");
