@@ -371,6 +371,16 @@ describe("a replica", () => {
       "damaged",
       "goes on",
     ],
+    [
+      "power lost with a segment received and not on the disk, and the next one there",
+      (place) => {
+        const floor = { txid: 0, cursor: { segment: 1, offset: 80 }, checksum: 0n, pageCount: 2 };
+        place.position({ isStamped: false, floor });
+        rmSync(place.segment(2));
+      },
+      "well",
+      "resync",
+    ],
     ["a bit flipped in what is applied", (place) => flip(place.newest, 500), "damaged", "goes on"],
     [
       "killed between the removals of old segments",

@@ -12,9 +12,10 @@ import { damageIn, shortened } from "./log-examination.ts";
 import type { LogExamination } from "./log-examination.ts";
 import type { StateClaims } from "./state-claims.ts";
 
-const TORN =
-  "The machine went down before it was all on the disk. The next start goes on with what is whole, and fetches the rest again.";
 const ADVICE = "The replica mends it by itself: start it. What it needs of this it fetches again.";
+const WENT_DOWN = "The machine went down before it was all on the disk. The next start";
+const TORN = `${WENT_DOWN} goes on with what is whole, and fetches the rest again.`;
+const GAP = `${WENT_DOWN} compares its pages with the primary's.`;
 
 /**
  * Reads a replica's copy of the log. It may begin within a segment, and end anywhere.
@@ -48,15 +49,15 @@ export function examineCopy(
   const adjacent = gap === -1 ? segments : segments.slice(0, gap);
   const newest = adjacent.at(-1);
   let at = start;
-  const damaged = (place: Cursor, text: string): void => {
+  const damaged = (place: Cursor, text: string, advice = TORN): void => {
     const isTorn = floor !== undefined && compareCursors(place, floor) >= 0;
     findings.add(isTorn ? "torn_tail" : "damaged", `log/${basename(segmentPath("", place.segment))}`, text, {
       offset: place.offset,
-      advice: isTorn ? TORN : ADVICE,
+      advice: isTorn ? advice : ADVICE,
     });
   };
   if (segments[0]?.segment !== first) {
-    damaged({ segment: first, offset: 0 }, "the file is missing");
+    damaged({ segment: first, offset: 0 }, "the file is missing", GAP);
     return undefined;
   }
   let chain: LogChain | undefined;
@@ -99,7 +100,7 @@ export function examineCopy(
       }
       onProgress((doneBytes += fragment.lengthBytes), totalBytes);
     }
-    if (gap !== -1) damaged({ segment: first + gap, offset: 0 }, "the file is missing");
+    if (gap !== -1) damaged({ segment: first + gap, offset: 0 }, "the file is missing", GAP);
   } catch (error) {
     if (!(error instanceof DamagedLogError)) throw error;
     damaged(error.at, shortened(error.message));

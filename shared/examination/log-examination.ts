@@ -86,8 +86,7 @@ export function examineLog(options: ExamineLogOptions): LogExamination {
       claims.proven(at, chain.head);
       onProgress((before.get(at.segment) ?? 0) + at.offset, totalBytes);
     };
-    // Before a gap no segment is the newest, which alone may be torn.
-    const verified = verifyLog(folder, adjacent, logId, onProven, gap === -1 ? lackingAfter : undefined);
+    const verified = verifyLog(folder, adjacent, logId, onProven, lackingAfter);
     tornBytes = verified.tornBytes;
     if (gap !== -1 && tornBytes > 0) failure = new DamagedLogError(end, "the segment is cut short");
     else if (gap !== -1)
