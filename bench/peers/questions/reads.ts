@@ -1,5 +1,5 @@
-import { runClient } from "../client-program.ts";
 import type { Question } from "../contract.ts";
+import { metricsOf, perSecond } from "./burst.ts";
 
 const CLIENTS = [1, 16];
 
@@ -8,18 +8,11 @@ export const reads: Question = {
   title: "Reads a second on the replica",
   meaning: ({ burstSeconds }) =>
     `Rows of 100 bytes by their key, at random among all that the questions before have written, for ${burstSeconds} s, while nobody writes. The clients are connections of one process.`,
-  metrics: CLIENTS.map((count) => ({
-    name: `with${count}`,
-    label: `${count} client${count === 1 ? "" : "s"}`,
-    better: "higher",
-  })),
-  ask: async ({ space, cluster, scale }) => {
+  metrics: metricsOf(CLIENTS),
+  ask: async (session) => {
     const figures: Record<string, number> = {};
-    for (const count of CLIENTS) {
-      const args = [count, scale.burstSeconds] as const;
-      const { perSecond } = await runClient<{ perSecond: number }>(space, "reads", cluster.replica, ...args);
-      figures[`with${count}`] = perSecond;
-    }
+    for (const count of CLIENTS)
+      figures[`with${count}`] = await perSecond(session, "reads", session.cluster.replica, count);
     return figures;
   },
 };

@@ -1,11 +1,10 @@
 import { settleDisk } from "../../harness/workspace.ts";
-import { runClient } from "../client-program.ts";
 import type { Question, Session, Target } from "../contract.ts";
+import { perSecond } from "./burst.ts";
 
-async function rate({ space }: Session, target: Target, seconds: number): Promise<number> {
+async function rate(session: Session, target: Target, seconds: number): Promise<number> {
   settleDisk();
-  const { perSecond } = await runClient<{ perSecond: number }>(space, "commits", target, 1, seconds);
-  return perSecond;
+  return await perSecond(session, "commits", target, 1, seconds);
 }
 
 async function rateOn(session: Session): Promise<number> {
