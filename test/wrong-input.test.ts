@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { commands } from "../src/commands.ts";
+import { Transcript } from "./harness/golden.ts";
 
 /*
  * Wrong input, as whoever types it sees it. The transcripts are golden files: a message is part of what we promise.
@@ -70,25 +72,39 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+type Variables = Readonly<Record<string, string>>;
+
+interface Outcome {
+  readonly code: unknown;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** As a process of its own, where files and ports come into it. */
+function apart(words: readonly string[], variables: Variables, user = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [cli, ...words],
+      { cwd: folder, env: { ...environment, ...variables }, timeout: 20_000, ...user },
+      (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : (error.code ?? error.signal), stdout, stderr }),
+    );
+  });
+}
+
+/** Within this process: the same words take no time to refuse. */
+function within(words: readonly string[], variables: Variables): Promise<Outcome> {
+  return new Transcript("").run(commands, words, variables);
+}
+
 /** What a shell shows of one command; what differs from run to run is replaced by a name. */
 async function transcript(
   words: readonly string[],
-  {
-    variables = {},
-    user = {},
-  }: { variables?: NodeJS.ProcessEnv; user?: { uid?: number; gid?: number } } = {},
+  run: (words: readonly string[], variables: Variables) => Promise<Outcome>,
+  variables: Variables = {},
 ): Promise<string> {
-  const { code, stdout, stderr } = await new Promise<{ code: unknown; stdout: string; stderr: string }>(
-    (resolve) => {
-      execFile(
-        process.execPath,
-        [cli, ...words],
-        { cwd: folder, env: { ...environment, ...variables }, timeout: 20_000, ...user },
-        (error, out, err) =>
-          resolve({ code: error === null ? 0 : (error.code ?? error.signal), stdout: out, stderr: err }),
-      );
-    },
-  );
+  const { code, stdout, stderr } = await run(words, variables);
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value} `);
   return named(`$ ${settings.join("")}tailrace ${words.join(" ")}\n${stdout}${stderr}exit ${String(code)}\n`);
 }
@@ -108,8 +124,8 @@ function contents(): string {
   return execFileSync("sh", ["-c", script], { cwd: folder, encoding: "utf8" });
 }
 
-type Case = readonly [name: string, words: () => readonly string[], variables?: NodeJS.ProcessEnv];
-const cases: readonly Case[] = [
+type Case = readonly [name: string, words: () => readonly string[], variables?: Variables];
+const casesApart: readonly Case[] = [
   ["not-a-database", () => ["primary", "notes.txt", "--port", "0"]],
   ["an-encrypted-database", () => ["primary", "encrypted.db", "--port", "0"]],
   ["a-corrupt-database", () => ["primary", "corrupt.db", "--port", "0"]],
@@ -122,36 +138,41 @@ const cases: readonly Case[] = [
   ],
   ["a-database-served-already", () => ["primary", "served/app.db", "--port", "0"]],
   ["an-address-that-others-reach", () => ["primary", "app.db", "--host", "0.0.0.0"]],
+  ["a-replica-onto-another-database", () => ["replica", primaryUrl, "app.db", "--port", "0"]],
+  ["a-replica-of-no-url", () => ["replica", "127.0.0.1:4800", "new.db", "--port", "0"]],
+  ["a-replica-of-no-node", () => ["replica", webUrl, "new.db", "--port", "0"]],
+  ["a-demo-of-no-database", () => ["demo", "--database", "missing.db"]],
+];
+
+const casesWithin: readonly Case[] = [
   ["a-port-that-is-none", () => ["primary", "app.db", "--port", "http"]],
   ["a-port-that-is-none-by-variable", () => ["primary", "app.db"], { TAILRACE_PORT: "tcp://10.0.0.1:80" }],
   ["a-durability-that-is-none", () => ["primary", "app.db", "--durability", "hopefully"]],
   ["an-unknown-flag", () => ["primary", "app.db", "--prot", "1"]],
   ["an-unknown-command", () => ["primry", "app.db"]],
   ["a-missing-operand", () => ["replica", "http://127.0.0.1:4800"]],
-  ["a-replica-onto-another-database", () => ["replica", primaryUrl, "app.db", "--port", "0"]],
-  ["a-replica-of-no-url", () => ["replica", "127.0.0.1:4800", "new.db", "--port", "0"]],
-  ["a-replica-of-no-node", () => ["replica", webUrl, "new.db", "--port", "0"]],
   ["status-of-no-node", () => ["status", webUrl]],
   ["status-of-nobody", () => ["status", "http://127.0.0.1:9"]],
   ["verify-of-no-node", () => ["verify", primaryUrl, webUrl]],
-  ["a-demo-of-no-database", () => ["demo", "--database", "missing.db"]],
 ];
 
-test.each(cases.map(([name, words, variables = {}]) => ({ name, words, variables })))(
-  "$name is refused, and nothing has changed",
-  async ({ name, words, variables }) => {
-    const before = contents();
-    const text = await transcript(words(), { variables });
-    expect(contents()).toBe(before);
-    await expect(text).toMatchFileSnapshot(`golden/wrong-input/${name}.txt`);
-  },
-);
+test.each([
+  ...casesApart.map(([name, words, variables = {}]) => ({ name, words, variables, run: apart })),
+  ...casesWithin.map(([name, words, variables = {}]) => ({ name, words, variables, run: within })),
+])("$name is refused, and nothing has changed", async ({ name, words, variables, run }) => {
+  const before = contents();
+  const text = await transcript(words(), run, variables);
+  expect(contents()).toBe(before);
+  await expect(text).toMatchFileSnapshot(`golden/wrong-input/${name}.txt`);
+});
 
 test("a-file-that-cannot-be-written is refused, and nothing has changed", async () => {
   const before = contents();
   // Root may write everything, so the command runs as somebody else.
   const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-  const text = await transcript(["primary", "locked/app.db", "--port", "0"], { user });
+  const text = await transcript(["primary", "locked/app.db", "--port", "0"], (words, variables) =>
+    apart(words, variables, user),
+  );
   expect(contents()).toBe(before);
   await expect(text).toMatchFileSnapshot("golden/wrong-input/a-file-that-cannot-be-written.txt");
 });
