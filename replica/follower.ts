@@ -73,6 +73,8 @@ export interface FollowerEvents {
 interface Interruption {
   readonly error: TailraceError;
   readonly remedy?: Remedy;
+  /** Whether the database has to be opened anew, by its readers too. */
+  readonly isAnew?: boolean;
 }
 
 /**
@@ -95,6 +97,8 @@ export class Follower {
   private isReady = false;
   private isSyncing = false;
   private hasMet = false;
+  /** The database that readers have opened is not the one that is there next. */
+  private isAnew = false;
   private head: PeerHead | undefined;
   private lastContactMs: number | null = null;
   private nextTryMs: number | null = null;
@@ -342,7 +346,8 @@ export class Follower {
     if (kind === "resync") this.throwIfGone();
     await this.landing[kind](this.closing.signal);
     this.met();
-    const isRebuilt = kind === "bootstrap" && this.isReady;
+    const isRebuilt = this.isAnew && this.isReady;
+    this.isAnew = false;
     if (before?.logId !== local.position!.logId) this.freshness.forget();
     // From before: the state that was fetched may be past it.
     this.head = undefined;
@@ -386,7 +391,17 @@ export class Follower {
 
   private gone(): Interruption {
     const error = new TailraceError("storage_failed", `${this.options.file} is gone`, { retryable: true });
-    return { error, remedy: "bootstrap" };
+    return { error, remedy: "bootstrap", isAnew: true };
+  }
+
+  /** Nobody who comes now finds what is committed here: what he finds instead is compared, once all that is open here is closed. */
+  private bare(): Interruption {
+    const text = `the SQLite WAL of ${this.options.file} is gone`;
+    return {
+      error: new TailraceError("storage_failed", text, { retryable: true }),
+      remedy: "resync",
+      isAnew: true,
+    };
   }
 
   private async tend(): Promise<void> {
@@ -397,8 +412,8 @@ export class Follower {
       const { missing } = local;
       if (missing !== undefined) throw new FileMissingError(missing);
       if (this.applying.stopping !== undefined) return;
-      if ((await local.tend()) === "here") return;
-      this.interrupt(this.gone());
+      const place = await local.tend();
+      if (place !== "here") this.interrupt(place === "gone" ? this.gone() : this.bare());
     } catch (thrown) {
       this.interrupt({ error: asTailraceError(thrown) });
     }
@@ -421,7 +436,10 @@ export class Follower {
     const { onForeignWrite, events, local } = this.options;
     const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
     this.troubles.failed(error, remedy, local.position?.applied.txid ?? -1);
-    if (remedy === "bootstrap") await this.applying.rest().then(() => local.letGo());
+    if (interruption?.isAnew === true) {
+      this.isAnew = true;
+      await this.applying.rest().then(() => local.letGo());
+    }
     // What is to be put back is put back before the standing is proven anew.
     if (error instanceof FileMissingError) await this.applying.rest().then(() => local.fall());
     // What cannot be applied as it is here is asked for again.

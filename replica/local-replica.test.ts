@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
@@ -130,6 +130,7 @@ test.each(["position", "log", "pages.sum", ""])(
     replica.receive(commit("a"));
     await replica.applyNext();
     expect(replica.missing).toBeUndefined();
+    expect(await replica.tend()).toBe("here");
 
     const gone = join(data.path, name);
     rmSync(gone, { recursive: true });
@@ -149,5 +150,24 @@ test.each(["position", "log", "pages.sum", ""])(
     expect(ReplicaIdentity.open(data.metaFile, undefined, () => "").replicaId).toBe("edge");
     expect(() => DataFolder.open(data.path, driver)).toThrow("in use");
     expect(LogCopy.open({ folder: data.logFolder }).end).toEqual(replica.received);
+  },
+);
+
+test.each(["-wal", "-shm"])(
+  "its database's %s is deleted or replaced while it runs: it notices that",
+  async (suffix) => {
+    const folder = temporaryFolder();
+    const image = smallDatabase(join(folder, "source.db"));
+    const { client, commit } = snapshotNode(image, { pageSizeBytes: PAGE_SIZE });
+    const replica = openIn(folder, {});
+    await replica.bootstrap(client, () => {}, new AbortController().signal);
+    replica.receive(commit("a"));
+    await replica.applyNext();
+    expect(await replica.tend()).toBe("here");
+    const path = join(folder, `edge.db${suffix}`);
+    renameSync(path, `${path}.aside`);
+    expect(await replica.tend()).toBe("bare");
+    copyFileSync(`${path}.aside`, path);
+    expect(await replica.tend()).toBe("bare");
   },
 );

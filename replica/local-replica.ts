@@ -451,8 +451,8 @@ export class LocalReplica {
     return images + Math.max(0, to.pageCount - from.pageCount) * pageSizeBytes;
   }
 
-  /** What is due while nothing comes. @throws foreign_write, unrelated_database; "gone" is the caller's to act on */
-  async tend(): Promise<"here" | "gone"> {
+  /** What is due while nothing comes. @throws foreign_write, unrelated_database; all but "here" is the caller's to act on */
+  async tend(): Promise<"here" | "gone" | "bare"> {
     const place = this.database?.standing() ?? "here";
     if (place === "replaced") throw unrelatedDatabase(this.options.file);
     if (place === "here") await this.standing?.care.tend(this.isBehind);

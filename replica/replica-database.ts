@@ -1,11 +1,11 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { TailraceError } from "../shared/errors.ts";
 import type { FileStamp } from "../shared/format/position.ts";
 import { DatabaseView } from "../shared/pages/database-view.ts";
 import { BackgroundCheckpointer } from "../shared/sqlite/checkpointer.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { SQLITE_CORRUPT, SQLITE_NOTADB } from "../shared/sqlite/driver.ts";
-import { holdFile } from "../shared/sqlite/held-files.ts";
+import { holdFile, identityOf } from "../shared/sqlite/held-files.ts";
 import { WalAppender } from "../shared/sqlite/wal-appender.ts";
 import { isSameFile, stampOf } from "./position-file.ts";
 
@@ -17,6 +17,8 @@ export class ReplicaDatabase {
   readonly checkpointer: BackgroundCheckpointer;
   private readonly descriptor: number;
   private readonly opened: FileStamp;
+  /** Of the SQLite WAL and the wal-index: while a connection is open, SQLite puts no others in their place. */
+  private readonly companions: readonly { readonly path: string; readonly identity: string }[];
 
   private constructor(file: string, driver: Driver, appender: WalAppender) {
     this.file = file;
@@ -24,6 +26,7 @@ export class ReplicaDatabase {
     this.appender = appender;
     this.descriptor = holdFile(file);
     this.opened = stampOf(file);
+    this.companions = [`${file}-wal`, `${file}-shm`].map((path) => ({ path, identity: identityOf(path) }));
     this.checkpointer = BackgroundCheckpointer.start({ driverName: driver.name, file });
   }
 
@@ -52,13 +55,15 @@ export class ReplicaDatabase {
   }
 
   /**
-   * Whether the path still leads to the file that is open: `gone` and `replaced` are somebody's doing. An empty file is
-   * none: whoever opens a path that is gone may make one.
+   * Whether the path still leads to the file that is open: `gone` and `replaced` are somebody's doing, and so is `bare`: others
+   * do not find the WAL or the wal-index that are written here. An empty file is none: whoever opens a path that is gone may
+   * make one.
    */
-  standing(): "here" | "gone" | "replaced" {
+  standing(): "here" | "gone" | "replaced" | "bare" {
     const found = statSync(this.file, { throwIfNoEntry: false });
     if (found === undefined || found.size === 0) return "gone";
-    return isSameFile(stampOf(this.file), this.opened) ? "here" : "replaced";
+    if (!isSameFile(stampOf(this.file), this.opened)) return "replaced";
+    return this.companions.every(isInPlace) ? "here" : "bare";
   }
 
   /** Bytes of the database file. */
@@ -75,4 +80,8 @@ export class ReplicaDatabase {
     await this.checkpointer.close();
     this.appender.close();
   }
+}
+
+function isInPlace({ path, identity }: { readonly path: string; readonly identity: string }): boolean {
+  return existsSync(path) && identityOf(path) === identity;
 }
