@@ -43,6 +43,12 @@ function examined(folder: string): Examination | string {
   }
 }
 
+function writeInto(file: string): void {
+  const writer = new DatabaseSync(file);
+  writer.exec("INSERT INTO t(b) VALUES (zeroblob(3000))");
+  writer.close();
+}
+
 /** What check ends with, and what comes of the start. `refused`: neither takes the folder. */
 type Verdict = "well" | "damaged" | "refused";
 type State = readonly [
@@ -280,15 +286,29 @@ describe("a primary", () => {
     [
       "a WAL beside the database that has more than the log",
       (place) => {
-        // A reader in the way, so that the WAL stays when its writer goes.
-        const [reader, writer] = [new DatabaseSync(place.file), new DatabaseSync(place.file)];
-        writer.exec("INSERT INTO t(b) VALUES (zeroblob(3000))");
-        reader.exec("BEGIN; SELECT count(*) FROM t");
-        onTestFinished(() => reader.close());
-        writer.close();
+        // Another one that is open, so that the WAL stays when its writer goes.
+        const other = new DatabaseSync(place.file);
+        other.exec("SELECT count(*) FROM t");
+        onTestFinished(() => other.close());
+        writeInto(place.file);
       },
       "well",
       "goes on",
+    ],
+    [
+      "the database replaced by a copy of it",
+      (place) => place.edit("meta.json", { databaseFile: "1:1" }),
+      "well",
+      "goes on",
+    ],
+    [
+      "the database replaced by another",
+      (place) => {
+        place.edit("meta.json", { databaseFile: "1:1" });
+        writeInto(place.file);
+      },
+      "well",
+      "begins a new log",
     ],
     ["a lock that is no lock", (place) => writeFileSync(place.at("lock.db"), "x"), "refused", "damaged"],
     [
@@ -321,8 +341,9 @@ describe("a primary", () => {
     if (verdict === "well") expect(isNothing(planRepair(before)), "nothing to repair").toBe(true);
     if (start.outcome !== "goes on") return;
     const keeps = before.log !== null && before.log.damage === null;
-    expect(outcome).toBe(keeps ? "goes on" : "begins a new log");
-    if (!keeps) return;
+    const isReplaced = before.findings.some(({ text }) => text.includes("is another file now"));
+    if (!isReplaced) expect(outcome).toBe(keeps ? "goes on" : "begins a new log");
+    if (outcome !== "goes on") return;
     const cut = start.messages.flatMap((text) => /^cut (\d+) bytes/.exec(text)?.[1] ?? []);
     expect(cut.map(Number)).toEqual([before.log?.tornBytes ?? 0].filter((bytes) => bytes > 0));
     const after = examined(place.dataDir) as Examination;
@@ -417,7 +438,12 @@ describe("a replica", () => {
       "well",
       "resync",
     ],
-    ["killed within a resync", (place) => place.position({ phase: "resyncing" }), "well", "resync"],
+    [
+      "killed within a resync from another log",
+      (place) => place.position({ phase: "resyncing", logId: "7".repeat(32) }),
+      "well",
+      "resync",
+    ],
     [
       "killed when it had just landed in another log",
       (place) => place.edit("meta.json", { logId: "7".repeat(32) }),

@@ -5,12 +5,14 @@ import type { Position } from "../format/position.ts";
 import { count } from "../human.ts";
 import { lackingAfter } from "../log/power-loss.ts";
 import { listSegments } from "../log/segment-files.ts";
+import { identityOf } from "../sqlite/held-files.ts";
 import { examineReplicas } from "../tracking/replicas-file.ts";
 import { currentBootId, isSameBoot } from "../storage/boot-id.ts";
 import { CLEAN_CLOSE_FILE, parseCleanClose } from "../storage/clean-close-file.ts";
 import type { CleanClose } from "../storage/clean-close-file.ts";
 import { readMeta } from "../storage/meta-file.ts";
 import type { Meta } from "../storage/meta-file.ts";
+import { DataFolder } from "../storage/data-folder.ts";
 import { onStorage } from "../storage/storage-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { examineCopy } from "./copy-examination.ts";
@@ -160,8 +162,7 @@ export function examine({
         advice: "Let tailrace repair move the snapshot aside; another is made when one is needed.",
       });
     else tellGeneration(generation, verdict, log, logId, isDeep, role, snapshotPart);
-    const isWhole = generation.info !== undefined || generation.isUnfinished;
-    return { ...generation, verdict, isDamaged: !isWhole || wrong !== undefined };
+    return { ...generation, verdict, isDamaged: generation.info === undefined || wrong !== undefined };
   });
   const unread = isDeep ? [] : found.flatMap(({ info }) => (info === undefined ? [] : [info]));
   const unreadBytes = unread.reduce(
@@ -223,11 +224,22 @@ function examineMeta(
       meta.logId === undefined ? "of no log yet" : `log ${meta.logId}, epoch ${meta.epoch ?? 0}`;
     const who = meta.role === "replica" ? `replica ${meta.replicaId}` : "primary";
     findings.add("ok", file, `${who}, ${history}`);
+    if (meta.role === "primary") tellReplaced(folder, meta, findings);
     return meta;
   } catch (error) {
     findings.add("damaged", file, damageIn(error).replace(`${join(folder, file)} `, "it "), { advice });
     return null;
   }
+}
+
+/** What a start compares, it knows by its own options; here it is the file that data folders are named after. */
+function tellReplaced(folder: string, { databaseFile }: Meta, findings: Findings): void {
+  const file = DataFolder.databaseOf(folder);
+  if (file === undefined || kindOf(file) !== "file" || identityOf(file) === databaseFile) return;
+  findings.add("note", "meta.json", `${basename(file)} is another file now than the one that was followed`, {
+    advice:
+      "The next start compares all pages. Where they are not those of the log's end, it begins a new log; replicas compare pages and go on.",
+  });
 }
 
 function readWithProgress(

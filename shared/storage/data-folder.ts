@@ -14,6 +14,8 @@ interface Lock {
   readonly inode: number | undefined;
 }
 
+const SUFFIX = "-tailrace";
+
 /** Data folders that this thread holds. Keeps their connections from the garbage collector, which would unlock them. */
 const held = new Map<string, Lock>();
 
@@ -32,7 +34,12 @@ export class DataFolder {
 
   /** The default data folder of a database. */
   static pathFor(databaseFile: string): string {
-    return `${databaseFile}-tailrace`;
+    return databaseFile + SUFFIX;
+  }
+
+  /** The database of which that is the default data folder; undefined where it is no such name. */
+  static databaseOf(folder: string): string | undefined {
+    return folder.endsWith(SUFFIX) ? folder.slice(0, -SUFFIX.length) : undefined;
   }
 
   /**
