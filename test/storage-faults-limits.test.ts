@@ -11,6 +11,9 @@ import { application, commits, goesTo, rowsOf, says } from "./harness/storage-st
 
 /* No file descriptors left, and a file system that has become read-only, met by real nodes. */
 
+/** These are long stories, on whatever machine. */
+const LIMIT_MS = 60_000;
+
 let cleanup = new Cleanup();
 const undo: (() => void)[] = [];
 afterEach(async () => {
@@ -55,99 +58,86 @@ function oneConnection(): Agent {
 }
 
 describe("no descriptors left", () => {
-  test("to a primary: what needs one fails and is said, capture goes on, and all else when there are some again", async () => {
-    const file = application(join(cleanup.folder, "app.db"));
-    const edge = join(cleanup.folder, "edge.db");
-    const primary = await node("primary", file);
-    const replica = await node("replica", primary.url, edge);
-    commits(file, 20);
-    await goesTo(edge, 20);
-    const kept = oneConnection();
-    expect((await takeSnapshot(primary, kept)).status).toBe(201);
-    const giveBack = takeDescriptors(primary.pid);
-    const { status, text } = await takeSnapshot(primary, kept);
-    expect([status >= 500, text]).toEqual([true, expect.stringContaining('"code":"storage_failed"')]);
-    expect(commits(file, 100)).toBeLessThan(5000);
-    // To capture it needs no new one.
-    await until(
-      "all is captured",
-      () => ask("GET", `${primary.url}/admin/wal`, kept),
-      (answer) => answer.text.includes('"headTxid":120,'),
-    );
-    giveBack();
-    expect((await takeSnapshot(primary, kept)).status).toBe(201);
-    commits(file, 20);
-    await goesTo(edge, 140);
-    await replica.stop();
-    await primary.stop();
-    assertSameBytes(file, edge);
-  });
-
-  test("to a replica: it goes on by itself when there are some again", async () => {
-    const file = application(join(cleanup.folder, "app.db"));
-    const edge = join(cleanup.folder, "edge.db");
-    const primary = await node("primary", file);
-    const replica = await node("replica", primary.url, edge);
-    commits(file, 20);
-    await goesTo(edge, 20);
-    const giveBack = takeDescriptors(replica.pid);
-    // More than it keeps in its SQLite WAL: its checkpoints come into it as well.
-    commits(file, 100, 200_000);
-    giveBack();
-    await goesTo(edge, 120);
-    await replica.stop();
-    await primary.stop();
-    assertSameBytes(file, edge);
-    expect(replica.text).not.toMatch(/resync/);
-  });
-});
-
-describe.skipIf(!SmallDisk.isAllowed)(
-  "a file system that becomes read-only (skipped where a test may not mount)",
-  () => {
-    test("under a primary: no snapshot, no new file, and it is said; the log and the application go on, and later all does", async () => {
+  test(
+    "to a primary, then to its replica: what needs one fails and is said, all else goes on",
+    { timeout: LIMIT_MS },
+    async () => {
       const file = application(join(cleanup.folder, "app.db"));
       const edge = join(cleanup.folder, "edge.db");
-      const late = join(cleanup.folder, "late.db");
       const primary = await node("primary", file);
       const replica = await node("replica", primary.url, edge);
       commits(file, 20);
       await goesTo(edge, 20);
       const kept = oneConnection();
-      const makeWritable = makeReadOnly(`${file}-tailrace`);
-      const { status, text } = await takeSnapshot(primary, kept);
-      expect([status >= 500, text]).toEqual([true, expect.stringContaining("EROFS")]);
-      // Also what is known of replicas cannot be written down: that must not stop anything.
-      const another = await node("replica", primary.url, late);
-      expect(commits(file, 200)).toBeLessThan(5000);
-      await goesTo(edge, 220);
-      makeWritable();
       expect((await takeSnapshot(primary, kept)).status).toBe(201);
-      await goesTo(late, 220);
+      const giveBack = takeDescriptors(primary.pid);
+      const { status, text } = await takeSnapshot(primary, kept);
+      expect([status >= 500, text]).toEqual([true, expect.stringContaining('"code":"storage_failed"')]);
+      expect(commits(file, 100)).toBeLessThan(5000);
+      // To capture it needs no new one.
+      await until(
+        "all is captured",
+        () => ask("GET", `${primary.url}/admin/wal`, kept),
+        (answer) => answer.text.includes('"headTxid":120,'),
+      );
+      giveBack();
+      expect((await takeSnapshot(primary, kept)).status).toBe(201);
       commits(file, 20);
-      for (const each of [edge, late]) await goesTo(each, 240);
-      await replica.stop();
-      await another.stop();
-      await primary.stop();
-      for (const each of [edge, late]) assertSameBytes(file, each);
-    });
+      await goesTo(edge, 140);
 
-    test("under a replica's data folder: it goes on, or says why not and waits; and ends identical", async () => {
-      const file = application(join(cleanup.folder, "app.db"));
-      const edge = join(cleanup.folder, "edge.db");
-      const primary = await node("primary", file);
-      const replica = await node("replica", primary.url, edge);
-      commits(file, 20);
-      await goesTo(edge, 20);
-      const makeWritable = makeReadOnly(`${edge}-tailrace`);
+      const giveBackToReplica = takeDescriptors(replica.pid);
+      // More than it keeps in its SQLite WAL: its checkpoints come into it as well.
       commits(file, 100, 200_000);
-      expect(rowsOf(edge)).toBeGreaterThanOrEqual(20);
-      makeWritable();
-      await goesTo(edge, 120);
+      giveBackToReplica();
+      await goesTo(edge, 240);
       await replica.stop();
       await primary.stop();
       assertSameBytes(file, edge);
-    });
+      expect(replica.text).not.toMatch(/resync/);
+    },
+  );
+});
+
+describe.skipIf(!SmallDisk.isAllowed)(
+  "a file system that becomes read-only (skipped where a test may not mount)",
+  () => {
+    test(
+      "under a primary, then under its replica: what cannot be written is said, all else goes on, and later all does",
+      { timeout: LIMIT_MS },
+      async () => {
+        const file = application(join(cleanup.folder, "app.db"));
+        const edge = join(cleanup.folder, "edge.db");
+        const late = join(cleanup.folder, "late.db");
+        const primary = await node("primary", file);
+        const replica = await node("replica", primary.url, edge);
+        commits(file, 20);
+        await goesTo(edge, 20);
+        const kept = oneConnection();
+        let makeWritable = makeReadOnly(`${file}-tailrace`);
+        const { status, text } = await takeSnapshot(primary, kept);
+        expect([status >= 500, text]).toEqual([true, expect.stringContaining("EROFS")]);
+        // Also what is known of replicas cannot be written down: that must not stop anything.
+        const another = await node("replica", primary.url, late);
+        expect(commits(file, 200)).toBeLessThan(5000);
+        await goesTo(edge, 220);
+        makeWritable();
+        expect((await takeSnapshot(primary, kept)).status).toBe(201);
+        await goesTo(late, 220);
+        commits(file, 20);
+        for (const each of [edge, late]) await goesTo(each, 240);
+
+        makeWritable = makeReadOnly(`${edge}-tailrace`);
+        commits(file, 100, 200_000);
+        await goesTo(late, 340);
+        expect(rowsOf(edge)).toBeGreaterThanOrEqual(240);
+        makeWritable();
+        await goesTo(edge, 340);
+        await replica.stop();
+        await another.stop();
+        await primary.stop();
+        for (const each of [edge, late]) assertSameBytes(file, each);
+      },
+    );
 
     test("before a replica's first landing: it says so, and lands when it can", async () => {
       const file = application(join(cleanup.folder, "app.db"), 200);
