@@ -10,7 +10,8 @@ import { DamagedLogError } from "./damaged-log-error.ts";
 import { segmentPath } from "./segment-files.ts";
 
 /** More than the longest fragment, so that one always fits. */
-const BUFFER_BYTES: number = 2 << 20;
+const MAX_BUFFER_BYTES: number = 2 << 20;
+const MIN_BUFFER_BYTES = 4096;
 
 export interface FragmentReaderOptions {
   /** The folder of segments. */
@@ -31,7 +32,7 @@ export interface PlacedFragment {
 }
 
 /**
- * Reads the fragments of a log, one after the other across segments, in a buffer of fixed size however long a record
+ * Reads the fragments of a log, one after the other across segments, in a buffer of bounded size however long a record
  * is. Every fragment is whole and matches its checksums; whether fragments follow from one another is the caller's
  * to check (log-chain.ts).
  */
@@ -44,8 +45,8 @@ export class FragmentReader {
   private descriptor: number | undefined;
   /** Size of the present segment once it is known to be sealed. */
   private sealedBytes: number | undefined;
-  /** Holds the segment's bytes from `bufferStart`, a multiple of 8, as fragments and their images are. */
-  private readonly buffer = alignedBuffer(BUFFER_BYTES);
+  /** Holds the segment's bytes from `bufferStart`, a multiple of 8, as fragments and their images are. As large as needed so far. */
+  private buffer = alignedBuffer(0);
   private bufferStart = 0;
   private bufferedBytes = 0;
 
@@ -147,10 +148,12 @@ export class FragmentReader {
 
   private fill(wanted: number, limit: number): void {
     const passed = Math.min(this.offset - this.bufferStart, this.bufferedBytes);
-    this.buffer.copyWithin(0, passed, this.bufferedBytes);
+    const target = Math.min(limit, this.offset + MAX_BUFFER_BYTES);
+    const buffer = this.bufferFor(target - this.offset);
+    this.buffer.copy(buffer, 0, passed, this.bufferedBytes);
+    this.buffer = buffer;
     this.bufferedBytes -= passed;
     this.bufferStart = this.offset;
-    const target = Math.min(limit, this.bufferStart + BUFFER_BYTES);
     while (this.bufferStart + this.bufferedBytes < wanted) {
       const position = this.bufferStart + this.bufferedBytes;
       const read = onStorage("read", segmentPath(this.folder, this.segment), () =>
@@ -160,5 +163,12 @@ export class FragmentReader {
         throw new DamagedLogError(this.position, `the file ends at ${position}, the log goes on to ${limit}`);
       this.bufferedBytes += read;
     }
+  }
+
+  /** The present one where that is large enough. */
+  private bufferFor(bytes: number): Buffer<ArrayBuffer> {
+    if (bytes <= this.buffer.length) return this.buffer;
+    const powerOfTwo = 1 << (32 - Math.clz32(bytes - 1));
+    return alignedBuffer(Math.max(MIN_BUFFER_BYTES, powerOfTwo));
   }
 }

@@ -77,6 +77,11 @@ function expectError(action: () => unknown): TailraceError {
   throw new Error("nothing was thrown");
 }
 
+/** Said without expect(): thousands of cases cost more there than in what is tested. */
+function isCut(cut: ReturnType<typeof open>["cut"], offset: number, bytes: number): boolean {
+  return cut?.segment === 1 && cut.offset === offset && cut.bytes === bytes;
+}
+
 /** Real storage that counts its syncs. */
 function countingStorage(): { storage: LogStorage; count: () => number } {
   let count = 0;
@@ -426,6 +431,7 @@ describe("at open everything is proved", () => {
       const path = segmentPath(folder, 1);
       const whole = readFileSync(path);
       const last = records[2]!;
+      const wrong: string[] = [];
       // Every bit of every header and page number, and one bit of each page byte.
       for (let byte = 0; byte < end; byte++) {
         const flipped = Buffer.from(whole);
@@ -433,21 +439,22 @@ describe("at open everything is proved", () => {
         writeFileSync(path, flipped);
         if (byte >= last) {
           const { log, cut } = open();
-          expect(cut).toEqual({ segment: 1, offset: last, bytes: end - last });
-          expect(log.headTxid).toBe(2);
+          if (!isCut(cut, last, end - last) || log.headTxid !== 2)
+            wrong.push(`${byte}: ${JSON.stringify(cut)}`);
           log.close();
           continue;
         }
         const error = expectError(() => open());
         const place = byte < 80 ? 0 : byte < records[1]! ? 80 : undefined;
-        expect(["damaged", "unknown_version"]).toContain(error.code);
+        if (!["damaged", "unknown_version"].includes(error.code)) wrong.push(`${byte}: ${error.message}`);
         if (!(error instanceof DamagedLogError)) continue;
-        expect(error.at.segment).toBe(1);
-        if (place !== undefined) expect(error.at.offset).toBe(place);
-        expect(error.at.offset).toBeLessThanOrEqual(byte);
-        expect(error.message).toContain(`segment 1 is damaged at offset ${error.at.offset}`);
-        expect(readFileSync(path).equals(flipped)).toBe(true);
+        const { segment, offset } = error.at;
+        const isPlace = segment === 1 && offset <= byte && (place === undefined || offset === place);
+        const isNamed = error.message.includes(`segment 1 is damaged at offset ${offset}`);
+        if (!isPlace || !isNamed) wrong.push(`${byte}: ${error.message}`);
+        if (!readFileSync(path).equals(flipped)) wrong.push(`${byte}: it was changed`);
       }
+      expect(wrong).toEqual([]);
     },
   );
 
@@ -455,14 +462,16 @@ describe("at open everything is proved", () => {
     const { records } = writeLog();
     const path = segmentPath(folder, 1);
     const whole = readFileSync(path);
+    const codes = new Set<string>();
     for (const start of [0, records[0]!]) {
       for (let bit = 0; bit < 96 * 8; bit++) {
         const flipped = Buffer.from(whole);
         flipped[start + (bit >> 3)]! ^= 1 << (bit & 7);
         writeFileSync(path, flipped);
-        expect(expectError(() => open()).code).toBe("damaged");
+        codes.add(expectError(() => open()).code);
       }
     }
+    expect([...codes]).toEqual(["damaged"]);
   });
 
   test("every truncation of the newest segment leaves the whole records before it, and says what it cut", () => {
@@ -470,21 +479,23 @@ describe("at open everything is proved", () => {
     const path = segmentPath(folder, 1);
     const whole = readFileSync(path);
     const boundaries = [...records, end];
+    const wrong: string[] = [];
     for (let size = 0; size < end; size++) {
       writeFileSync(path, whole.subarray(0, size));
       if (size < 80) {
         const error = expectError(() => open());
-        expect(error).toBeInstanceOf(DamagedLogError);
+        if (!(error instanceof DamagedLogError)) wrong.push(`${size}: ${error.message}`);
         continue;
       }
       const kept = boundaries.filter((boundary) => boundary <= size).at(-1)!;
       const { log, cut } = open();
-      expect(log.end).toEqual({ segment: 1, offset: kept });
-      expect(cut).toEqual(size === kept ? undefined : { segment: 1, offset: kept, bytes: size - kept });
-      expect(log.headTxid).toBe(boundaries.indexOf(kept));
+      const isKept =
+        log.end.segment === 1 && log.end.offset === kept && log.headTxid === boundaries.indexOf(kept);
+      const isTold = size === kept ? cut === undefined : isCut(cut, kept, size - kept);
       log.close();
-      expect(statSync(path).size).toBe(kept);
+      if (!isKept || !isTold || statSync(path).size !== kept) wrong.push(`${size}: ${JSON.stringify(cut)}`);
     }
+    expect(wrong).toEqual([]);
   });
 
   test("any truncation or flip of a sealed segment is damage", () => {
@@ -493,16 +504,20 @@ describe("at open everything is proved", () => {
     log.close();
     const path = segmentPath(folder, 1);
     const whole = readFileSync(path);
+    const wrong: string[] = [];
+    const mustBeDamage = (what: string, bytes: Buffer): void => {
+      writeFileSync(path, bytes);
+      const error = expectError(() => open());
+      if (!(error instanceof DamagedLogError)) wrong.push(`${what}: ${error.message}`);
+    };
     for (let size = 0; size < whole.length; size++) {
-      writeFileSync(path, whole.subarray(0, size));
-      expect(expectError(() => open())).toBeInstanceOf(DamagedLogError);
+      mustBeDamage(`cut at ${size}`, whole.subarray(0, size));
       const flipped = Buffer.from(whole);
       flipped[size]! ^= 1 << (size % 8);
-      writeFileSync(path, flipped);
-      expect(expectError(() => open())).toBeInstanceOf(DamagedLogError);
+      mustBeDamage(`a bit of byte ${size}`, flipped);
     }
-    writeFileSync(path, Buffer.concat([whole, whole.subarray(80)]));
-    expect(expectError(() => open())).toBeInstanceOf(DamagedLogError);
+    mustBeDamage("its records twice", Buffer.concat([whole, whole.subarray(80)]));
+    expect(wrong).toEqual([]);
   });
 
   test("rubbish, zeros and the start of a record after the last one are a torn tail", () => {

@@ -125,10 +125,10 @@ function isLastRecord({ isUnreadable, at }: DamagedLogError, folder: string, { h
 
 /** Whether a valid fragment header of a transaction past `txid` stands anywhere behind the offset. */
 function hasLaterTransaction(path: string, offset: number, txid: Txid): boolean {
-  const bytes = Buffer.allocUnsafe(SCAN_BYTES + FRAGMENT_HEADER_BYTES);
   const descriptor = openSync(path, "r");
   try {
     const { size } = fstatSync(descriptor);
+    const bytes = Buffer.allocUnsafe(Math.min(SCAN_BYTES, size) + FRAGMENT_HEADER_BYTES);
     // Each window overlaps the next by a header, so that none is missed at a border.
     for (let position = offset + 8; position < size; position += SCAN_BYTES) {
       const window = bytes.subarray(0, readAt(descriptor, bytes, position));
