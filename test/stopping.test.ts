@@ -14,6 +14,8 @@ import { assertSameBytes } from "./harness/shell.ts";
  * it ends: what it had acknowledged is there at the next start, and its replicas go on without a resync.
  */
 
+const STORY_LIMIT_MS = 60_000;
+
 let cleanup: Cleanup;
 let file: string;
 let edge: string;
@@ -117,105 +119,102 @@ describe("a primary under load that is told to stop", () => {
     },
   ];
 
-  it("ends in time or by force, and nothing that it had acknowledged is lost", async () => {
-    using application = new Application();
-    application.database.exec("INSERT INTO t (pad) VALUES (zeroblob(20000000))");
-    let primary = await startPrimary();
-    const { port } = primary;
-    const replica = await startReplica(primary.url);
-    await replica.waitFor(/can be read/);
-    await primary.stop();
-    application.keepWriting();
-    for (const { name, words, end, ending } of ends) {
-      primary = await startPrimary("--port", port, ...words);
+  it(
+    "ends in time or by force, and nothing that it had acknowledged is lost",
+    { timeout: STORY_LIMIT_MS },
+    async () => {
+      using application = new Application();
+      application.database.exec("INSERT INTO t (pad) VALUES (zeroblob(20000000))");
+      let primary = await startPrimary();
+      const { port } = primary;
+      const replica = await startReplica(primary.url);
+      await replica.waitFor(/can be read/);
+      application.keepWriting();
+      for (const { name, words, end, ending } of ends) {
+        if (!primary.isRunning) primary = await startPrimary("--port", port, ...words);
+        await application.acknowledged(primary);
+        if (name.includes("force")) await stalledDownload(primary.url);
+        await application.acknowledged(primary);
+        primary.child.kill("SIGTERM");
+        await end(primary);
+        expect(await primary.exited, `${name}\n${primary.text}`).toEqual(ending);
+        expect(primary.text.includes("is an ordinary SQLite database")).toBe(name === "in time");
+      }
+      primary = await startPrimary("--port", port);
+      expect(await primary.headTxid()).toBeGreaterThanOrEqual(application.acknowledgedTxid);
+      application.stopWriting();
+      const written = rowsOf(file);
+      await until(
+        "the replica has all",
+        () => rowsOf(edge),
+        (rows) => rows === written,
+      );
+      expect(await replica.status()).toMatchObject({ resyncs: 0, bootstraps: 1 });
+      await replica.stop();
+      await primary.stop();
+      assertSameBytes(file, edge);
+    },
+  );
+
+  it(
+    "while it starts, takes a snapshot, or can write nothing, it stops in good order, and logs what was left at the next start",
+    { timeout: STORY_LIMIT_MS },
+    async () => {
+      using application = new Application();
+      let primary = await startPrimary();
+      application.write();
       await application.acknowledged(primary);
-      if (name.includes("force")) await stalledDownload(primary.url);
+      await primary.stop();
+
+      // What was written meanwhile is logged while it starts. It first starts, and then stops.
+      application.write();
+      primary = cleanup.owns(
+        ServingProcess.launch(["primary", file], {
+          env: { TAILRACE_FAILPOINT: "log.fragment-written:1:SIGTERM" },
+        }),
+      );
+      expect(await primary.exited, primary.text).toEqual({ code: 0, signal: null });
+      expect(primary.text).toContain("is an ordinary SQLite database");
+
+      primary = cleanup.owns(
+        await ServingProcess.start(["primary", file], {
+          env: { TAILRACE_FAILPOINT: "snapshot.image-written:1:SIGTERM" },
+        }),
+      );
+      expect(await primary.headTxid()).toBe(application.acknowledgedTxid + 1);
+      await fetch(`${primary.url}/snapshot/latest`).then(
+        (answer) => answer.arrayBuffer(),
+        () => undefined,
+      );
+      expect(await primary.exited, primary.text).toEqual({ code: 0, signal: null });
+
+      // A newcomer gets one at the next start.
+      primary = await startPrimary("--deadline-ms", "8s");
+      const { port } = primary;
+      const replica = await startReplica(primary.url);
+      await replica.waitFor(/can be read/);
+      expect(rowsOf(edge)).toBe(2);
+
+      application.write();
       await application.acknowledged(primary);
+      execFileSync("prlimit", ["--pid", String(primary.pid), "--fsize=4096:"]);
+      application.write();
+      await primary.waitFor(/storage_failed/);
+      application.write();
       primary.child.kill("SIGTERM");
-      await end(primary);
-      expect(await primary.exited, `${name}\n${primary.text}`).toEqual(ending);
-      expect(primary.text.includes("is an ordinary SQLite database")).toBe(name === "in time");
-    }
-    primary = await startPrimary("--port", port);
-    expect(await primary.headTxid()).toBeGreaterThanOrEqual(application.acknowledgedTxid);
-    application.stopWriting();
-    const written = rowsOf(file);
-    await until(
-      "the replica has all",
-      () => rowsOf(edge),
-      (rows) => rows === written,
-    );
-    expect(await replica.status()).toMatchObject({ resyncs: 0, bootstraps: 1 });
-    await replica.stop();
-    await primary.stop();
-    assertSameBytes(file, edge);
-  });
-
-  it("while it starts, it first starts, and then stops in good order", async () => {
-    using application = new Application();
-    const before = await startPrimary();
-    application.write();
-    await application.acknowledged(before);
-    await before.stop();
-    // What was written meanwhile is logged while it starts.
-    application.write();
-    const primary = cleanup.owns(
-      ServingProcess.launch(["primary", file], {
-        env: { TAILRACE_FAILPOINT: "log.fragment-written:1:SIGTERM" },
-      }),
-    );
-    expect(await primary.exited, primary.text).toEqual({ code: 0, signal: null });
-    expect(primary.text).toContain("is an ordinary SQLite database");
-    const next = await startPrimary();
-    expect(await next.headTxid()).toBe(application.acknowledgedTxid + 1);
-    await next.stop();
-  });
-
-  it("while a snapshot is taken, it stops all the same, and a newcomer gets one at the next start", async () => {
-    using application = new Application();
-    application.write();
-    const primary = cleanup.owns(
-      await ServingProcess.start(["primary", file], {
-        env: { TAILRACE_FAILPOINT: "snapshot.image-written:1:SIGTERM" },
-      }),
-    );
-    await fetch(`${primary.url}/snapshot/latest`).then(
-      (answer) => answer.arrayBuffer(),
-      () => undefined,
-    );
-    expect(await primary.exited, primary.text).toEqual({ code: 0, signal: null });
-    const next = await startPrimary();
-    const replica = await startReplica(next.url);
-    await replica.waitFor(/can be read/);
-    expect(rowsOf(edge)).toBe(1);
-    await replica.stop();
-    await next.stop();
-  });
-
-  it("while it can write nothing, it stops within its deadline, and logs what was left at the next start", async () => {
-    using application = new Application();
-    const primary = await startPrimary("--deadline-ms", "8s");
-    application.write();
-    await application.acknowledged(primary);
-    execFileSync("prlimit", ["--pid", String(primary.pid), "--fsize=4096:"]);
-    application.write();
-    await primary.waitFor(/storage_failed/);
-    application.write();
-    primary.child.kill("SIGTERM");
-    expect(await primary.exited, primary.text).toEqual({ code: 0, signal: null });
-    const next = await startPrimary();
-    expect(await next.headTxid()).toBeGreaterThan(application.acknowledgedTxid);
-    const replica = await startReplica(next.url);
-    await replica.waitFor(/can be read/);
-    await until(
-      "the replica has all",
-      () => rowsOf(edge),
-      (rows) => rows === 3,
-    );
-    await replica.stop();
-    await next.stop();
-    assertSameBytes(file, edge);
-  });
+      expect(await primary.exited, primary.text).toEqual({ code: 0, signal: null });
+      primary = await startPrimary("--port", port);
+      expect(await primary.headTxid()).toBeGreaterThan(application.acknowledgedTxid);
+      await until(
+        "the replica has all",
+        () => rowsOf(edge),
+        (rows) => rows === 5,
+      );
+      await replica.stop();
+      await primary.stop();
+      assertSameBytes(file, edge);
+    },
+  );
 });
 
 describe("a replica that is told to stop", () => {
