@@ -8,6 +8,15 @@ import { LogCopy } from "./log-copy.ts";
 const pending: { bytes: string; offset: number }[] = [];
 const onDisk: { bytes: string; offset: number }[] = [];
 let isFailing = false;
+let syncs = 0;
+
+/** As Linux does it: what could not be written is forgotten, and the next sync succeeds without it. */
+function carryOut(): void {
+  syncs += 1;
+  const writes = pending.splice(0);
+  if (isFailing) throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+  onDisk.push(...writes);
+}
 
 vi.mock("node:fs", async (original) => {
   const real = await original<typeof fs>();
@@ -17,16 +26,23 @@ vi.mock("node:fs", async (original) => {
       pending.push({ bytes: bytes.toString("utf8", from, from + count), offset: position });
       return real.writeSync(descriptor, bytes, from, count, position);
     },
-    fdatasyncSync: () => {
-      // As Linux does it: what could not be written is forgotten, and the next sync succeeds without it.
-      const writes = pending.splice(0);
-      if (isFailing) throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
-      onDisk.push(...writes);
+    fdatasyncSync: () => carryOut(),
+    fdatasync: (_descriptor: number, done: (error?: unknown) => void) => {
+      try {
+        carryOut();
+        queueMicrotask(done);
+      } catch (error) {
+        queueMicrotask(() => done(error));
+      }
     },
   };
 });
 
-afterEach(() => void (isFailing = false));
+afterEach(() => {
+  isFailing = false;
+  pending.length = 0;
+  onDisk.length = 0;
+});
 
 test("what a sync could not put on the disk is written again before the next one is believed", () => {
   const copy = LogCopy.open({ folder: join(temporaryFolder(), "copy") });
@@ -75,5 +91,38 @@ test("what an earlier process has left is written again before the first sync is
   expect(onDisk).toEqual(written);
   copy.sync();
   expect(onDisk).toEqual(written);
+  copy.close();
+});
+
+test("what another thread has put on the disk is not synced once more", async () => {
+  const copy = LogCopy.open({ folder: join(temporaryFolder(), "copy") });
+  copy.append(copy.end, Buffer.from("first."), { segment: 1, offset: 6 });
+  syncs = 0;
+  const ahead = copy.syncAhead();
+  copy.append(copy.end, Buffer.from("second."), { segment: 1, offset: 13 });
+  await ahead;
+  expect(copy.unsyncedBytes).toBe(7);
+  await copy.syncAhead();
+  copy.sync();
+  expect(copy.unsyncedBytes).toBe(0);
+  expect(syncs).toBe(2);
+  copy.close();
+});
+
+test("of two syncs side by side only one is told that the disk has failed, and neither is believed", async () => {
+  const copy = LogCopy.open({ folder: join(temporaryFolder(), "copy") });
+  copy.append(copy.end, Buffer.from("first."), { segment: 1, offset: 6 });
+  isFailing = true;
+  const failing = copy.syncAhead();
+  isFailing = false;
+  const [failed] = await Promise.allSettled([failing, copy.syncAhead()]);
+  expect(failed).toMatchObject({ status: "rejected", reason: { code: "storage_failed" } });
+  expect(copy.unsyncedBytes).toBe(6);
+  await copy.syncAhead();
+  expect(copy.unsyncedBytes).toBe(6);
+  expect(onDisk).toEqual([]);
+  copy.sync();
+  expect(copy.unsyncedBytes).toBe(0);
+  expect(onDisk).toEqual([{ bytes: "first.", offset: 0 }]);
   copy.close();
 });

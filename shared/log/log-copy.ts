@@ -159,6 +159,8 @@ export class LogCopy {
 
   /** Puts all that was appended on disk: only then may the primary be asked for what follows. @throws storage_failed */
   sync(): void {
+    // The disk would empty its own cache for nothing.
+    if (this.appendedBytes === 0 && this.unsynced.length === 0 && !this.hasFailed) return;
     this.onFile("sync", () => {
       try {
         if (this.hasFailed) this.writeAgain();
@@ -176,12 +178,14 @@ export class LogCopy {
   }
 
   /**
-   * Puts what was appended so far on disk, on another thread: a {@link sync} after it has little left to do.
+   * Puts what was appended so far on disk, on another thread: a {@link sync} after it has little left to do, and nothing
+   * where all of that is in one segment and nothing has come since.
    *
    * @throws storage_failed
    */
   async syncAhead(): Promise<void> {
-    const descriptors = [...this.unsynced, this.descriptor];
+    const { descriptor: newest, endCursor, syncedCursor, appendedBytes } = this;
+    const descriptors = [...this.unsynced, newest];
     this.syncsAhead += 1;
     const results = await Promise.allSettled(descriptors.map((descriptor) => datasync(descriptor)));
     this.syncsAhead -= 1;
@@ -192,6 +196,12 @@ export class LogCopy {
       this.hasFailed = true;
       throw failed.reason;
     });
+    // Of syncs side by side one alone is told of a failure: none is believed before all are over.
+    const isCertain = !this.hasFailed && this.syncsAhead === 0;
+    const isAsItWas = this.descriptor === newest && this.syncedCursor === syncedCursor;
+    if (!isCertain || !isAsItWas || this.unsynced.length > 0) return;
+    this.syncedCursor = endCursor;
+    this.appendedBytes -= appendedBytes;
   }
 
   /** Forgets what is past the cursor. Readers past it must not be used again. @throws storage_failed */
