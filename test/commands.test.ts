@@ -46,6 +46,11 @@ function tailrace(...words: readonly string[]): Promise<Result> {
   });
 }
 
+/** Within this process: without the start of another. */
+function within(...words: readonly string[]): Promise<Outcome> {
+  return new Transcript("").run(commands, words);
+}
+
 const NAMINGS: readonly Naming[] = [
   [/\bin \d[\d.]* m?s\b/g, "in TIME"],
   [/"(\w*Ms)":[\d.]+/g, '"$1":TIME'],
@@ -91,7 +96,8 @@ describe("a primary and a replica from the command line", () => {
   test("are seen identical while they move, say what they are, and stop when told", async () => {
     const primary = await serving("primary", path("app.db"));
     expect((await fetch(`${primary.url}/readyz`)).status).toBe(200);
-    const replica = await serving("replica", primary.url, path("edge.db"), "--id", "edge-1");
+    const replicaWords = ["replica", primary.url, path("edge.db"), "--id", "edge-1"];
+    const replica = await serving(...replicaWords);
     const application = new DatabaseSync(path("app.db"));
     application.exec("CREATE TABLE t (x)");
     const timer = setInterval(() => application.exec("INSERT INTO t VALUES (randomblob(100))"), 5);
@@ -102,29 +108,37 @@ describe("a primary and a replica from the command line", () => {
     expect(moving.stdout).toMatch(/^identical at txid \d+\n/);
     expect(moving.code).toBe(0);
 
-    const json = await tailrace("status", replica.url, "--json");
+    const json = await within("status", replica.url, "--json");
     expect(JSON.parse(json.stdout)).toMatchObject({ role: "replica", isReady: true });
-    expect((await tailrace("status", primary.url)).stdout).toMatch(/^primary, ready$/m);
-
-    const transcript = new Transcript("What real nodes answer is what the commands know.");
-    const run = async (...line: readonly string[]): Promise<Outcome> => transcript.run(commands, line);
+    expect((await within("status", primary.url)).stdout).toMatch(/^primary, ready$/m);
     const looks = ["replicas", "wal", "snapshots"];
     for (const { url } of [primary, replica])
-      for (const name of looks) expect(await run(name, url)).toMatchObject({ code: 0, stderr: "" });
-    expect((await run("replicas", primary.url)).stdout).toMatch(/^edge-1 .* (streaming|catching up) /m);
-    expect((await run("snapshot", primary.url)).stdout).toMatch(/^snapshot 2 at txid \d+, .* taken in /);
-    expect((await run("snapshot", replica.url)).stdout).toMatch(/^snapshot 1 at txid /);
+      for (const name of looks) expect(await within(name, url)).toMatchObject({ code: 0, stderr: "" });
+    expect((await within("replicas", primary.url)).stdout).toMatch(/^edge-1 .* (streaming|catching up) /m);
+    expect((await within("snapshot", primary.url)).stdout).toMatch(/^snapshot 2 at txid \d+, .* taken in /);
+    expect((await within("snapshot", replica.url)).stdout).toMatch(/^snapshot 1 at txid /);
     for (const { url } of [primary, replica])
-      expect((await run("checkpoint", url)).stdout).toMatch(/^complete: /);
-    expect((await run("verify", primary.url, replica.url, "--deep")).stdout).toMatch(
+      expect((await within("checkpoint", url)).stdout).toMatch(/^complete: /);
+    expect((await within("verify", primary.url, replica.url, "--deep")).stdout).toMatch(
       /^identical at txid \d+\n(.*\n){2}sound: /,
     );
-    const unknown = await run("forget", primary.url, "edge1");
+    const unknown = await within("forget", primary.url, "edge1");
     expect(unknown.stderr).toMatch(/^error replica_unknown: .*\n {2}Is edge-1 meant\?/);
-    expect((await run("forget", primary.url, "edge-1")).stdout).toMatch(/^forgotten: edge-1 /);
+    expect((await within("forget", primary.url, "edge-1")).stdout).toMatch(/^forgotten: edge-1 /);
 
     await replica.stop();
     await primary.stop();
+
+    // It comes back before its primary does: it serves what it has, and says that all is not well.
+    const alone = await serving(...replicaWords);
+    await alone.waitFor(/unreachable/);
+    const ready = async (): Promise<number> => (await fetch(`${alone.url}/readyz`)).status;
+    await expect.poll(ready, { timeout: 10_000 }).toBe(200);
+    const { code, stdout } = await tailrace("status", alone.url);
+    expect(stdout).toMatch(/^replica edge-1, \S+, ready\n/);
+    expect(stdout).toMatch(/^error +the source .*cannot be reached/m);
+    expect(code).toBe(3);
+    await alone.stop();
   });
 
   test("tell of their life in lines, also when they come back", async () => {
@@ -147,25 +161,6 @@ describe("a primary and a replica from the command line", () => {
     await life("--json");
     transcript.expectGolden("serving/a-primary-and-a-replica");
   });
-
-  test("a replica that comes back before its primary does serves what it has, and says that all is not well", async () => {
-    const primary = await serving("primary", path("alone.db"));
-    const words = ["replica", primary.url, path("alone-edge.db")];
-    const before = await serving(...words);
-    await before.waitFor(/can be read/);
-    await before.stop();
-    await primary.stop();
-
-    const replica = await serving(...words);
-    await replica.waitFor(/unreachable/);
-    const ready = async (): Promise<number> => (await fetch(`${replica.url}/readyz`)).status;
-    await expect.poll(ready, { timeout: 10_000 }).toBe(200);
-    const { code, stdout } = await tailrace("status", replica.url);
-    expect(stdout).toMatch(/^replica \w+, \S+, ready\n/);
-    expect(stdout).toMatch(/^error +the source .*cannot be reached/m);
-    expect(code).toBe(3);
-    await replica.stop();
-  });
 });
 
 test("watching goes on until SIGTERM, and ends with the exit code of the last look", async () => {
@@ -185,7 +180,7 @@ describe("verify", () => {
   test("two nodes that differ at one txid: exit 3, and both checksums", async () => {
     const a = await stillNode("1".repeat(32), 7, "00000000000000aa");
     const b = await stillNode("1".repeat(32), 7, "00000000000000bb");
-    const { code, stdout } = await tailrace("verify", a, b);
+    const { code, stdout } = await within("verify", a, b);
     expect(stdout).toBe(`different at txid 7\n  00000000000000aa  ${a}\n  00000000000000bb  ${b}\n`);
     expect(code).toBe(3);
   });
@@ -193,7 +188,7 @@ describe("verify", () => {
   test("two nodes with different logs: exit 3", async () => {
     const a = await stillNode("1".repeat(32), 7, "00000000000000aa");
     const b = await stillNode("2".repeat(32), 7, "00000000000000aa");
-    const { code, stdout } = await tailrace("verify", a, b, "--json");
+    const { code, stdout } = await within("verify", a, b, "--json");
     expect(JSON.parse(stdout)).toEqual({ isIdentical: false, logIds: ["1".repeat(32), "2".repeat(32)] });
     expect(code).toBe(3);
   });
@@ -201,7 +196,7 @@ describe("verify", () => {
   test("two nodes that never meet: a timeout that says where they are", async () => {
     const a = await stillNode("1".repeat(32), 7, "00000000000000aa");
     const b = await stillNode("1".repeat(32), 8, "00000000000000aa");
-    const { code, stderr } = await tailrace("verify", a, b, "--timeout-ms", "300");
+    const { code, stderr } = await within("verify", a, b, "--timeout-ms", "300");
     expect(stderr).toContain(`not seen at one txid within 300 ms: ${a} at 7, ${b} at 8`);
     expect(code).toBe(1);
   });
@@ -250,7 +245,9 @@ describe("the demo", () => {
   });
 
   test("ends its processes when it is itself killed", async () => {
-    const demo = new NodeProcess(cli, ["demo", "--seconds", "30"], { env: { TMPDIR: temporary } });
+    const demo = new NodeProcess(cli, ["demo", "--seconds", "30", "--replicas", "1"], {
+      env: { TMPDIR: temporary },
+    });
     const port = Number((await demo.waitFor(/primary +http:\/\/127\.0\.0\.1:(\d+)/))[1]);
     await demo.waitFor(/writer/);
     await demo.kill();
