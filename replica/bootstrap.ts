@@ -24,9 +24,13 @@ import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage } from "../shared/storage/storage-error.ts";
 import { systemCode } from "../shared/system-error.ts";
 import { hex64, lockPage } from "../shared/units.ts";
+import { NO_MARK } from "../shared/format/position.ts";
 import { violation } from "./answers.ts";
 import { assertNotStale } from "./fencing.ts";
+import { isSameFile, stampOf } from "./position-file.ts";
+import type { PositionFile } from "./position-file.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
+import { landed } from "./resync.ts";
 import { imageBytes } from "./snapshot-client.ts";
 import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
 
@@ -34,7 +38,7 @@ import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
 const BLOCK_BYTES = 1 << 20;
 const PAGE_TABLE_BYTES_A_PAGE = 8;
 
-export interface BootstrapOptions {
+export interface DownloadOptions {
   readonly client: SnapshotClient;
   readonly files: ReplicaFiles;
   readonly room: ReplicaRoom;
@@ -42,6 +46,38 @@ export interface BootstrapOptions {
   readonly epochSeen: (logId: string) => number;
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
+}
+
+export interface BootstrapOptions extends DownloadOptions {
+  /** The database to be. */
+  readonly file: string;
+  readonly positionFile: PositionFile;
+  /** Removes the log copy. */
+  readonly forgetLog: () => void;
+  readonly bootId: string;
+}
+
+/**
+ * From no database to one that is the primary's snapshot. A try that has failed after it was published goes on from there: what
+ * stands at the path is this replica's own by then.
+ *
+ * @throws as {@link downloadSnapshot} and {@link publishImage}
+ */
+export async function bootstrap(options: BootstrapOptions): Promise<void> {
+  const { file, files, positionFile, forgetLog, bootId } = options;
+  if (isPublished(file, positionFile)) return finishPublishing(file, files);
+  const head = await downloadSnapshot(options);
+  // The log of what was here before must never be met by the new position, whatever happens from here on.
+  forgetLog();
+  // Written down first: whoever finds the file later knows by its inode that it is ours.
+  positionFile.write({ ...landed(head, NO_MARK, files.bootstrapPart, bootId), phase: "published" }, true);
+  publishImage(file, files);
+  positionFile.write({ ...landed(head, NO_MARK, file, bootId), isStamped: true }, true);
+}
+
+function isPublished(file: string, { position }: PositionFile): boolean {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0 || position === undefined) return false;
+  return isSameFile(stampOf(file), position.stamp);
 }
 
 /**
@@ -58,7 +94,7 @@ export async function downloadSnapshot({
   epochSeen,
   onProgress,
   signal,
-}: BootstrapOptions): Promise<SnapshotHead> {
+}: DownloadOptions): Promise<SnapshotHead> {
   const part = new PartFile(files);
   try {
     const kept = readInfo(files);
@@ -126,7 +162,7 @@ export function publishImage(file: string, files: ReplicaFiles): void {
 }
 
 /** What is left to do once the image stands at the path. @throws storage_failed */
-export function finishPublishing(file: string, { bootstrapPart, bootstrapInfo }: ReplicaFiles): void {
+function finishPublishing(file: string, { bootstrapPart, bootstrapInfo }: ReplicaFiles): void {
   onStorage("publish", file, () => {
     syncFolder(path.dirname(file));
     failpoint("bootstrap.published");

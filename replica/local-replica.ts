@@ -1,37 +1,32 @@
-import { existsSync, renameSync, rmSync, statSync } from "node:fs";
-import { setImmediate as turn } from "node:timers/promises";
-import { TailraceError, asTailraceError } from "../shared/errors.ts";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { asTailraceError } from "../shared/errors.ts";
 import { failpoint } from "../shared/failpoint.ts";
-import { NO_MARK } from "../shared/format/position.ts";
+import { compareCursors } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import { LogCopy } from "../shared/log/log-copy.ts";
-import { segmentPath } from "../shared/log/segment-files.ts";
 import type { DatabaseView } from "../shared/pages/database-view.ts";
-import type { PageTable } from "../shared/pages/page-table.ts";
-import { compareCursors } from "../shared/format/cursor.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Work } from "../shared/plan/follow-state.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
-import { NoRoomError } from "../shared/storage/disk-room.ts";
 import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import type { Cursor, PageNumber } from "../shared/units.ts";
-import type { Applier } from "./applier.ts";
-import { BatchReader } from "./batch.ts";
-import type { Batch } from "./batch.ts";
-import { downloadSnapshot, finishPublishing, publishImage, unrelatedDatabase } from "./bootstrap.ts";
-import { PositionFile, isSameFile, stampOf } from "./position-file.ts";
-import { isUndisturbed } from "./left-mark.ts";
+import { putBack } from "./belongings.ts";
+import type { Belonging } from "./belongings.ts";
+import { bootstrap, unrelatedDatabase } from "./bootstrap.ts";
+import type { BootstrapOptions } from "./bootstrap.ts";
+import { assertOwn, firstWork, isGone, openPosition, remember } from "./first-look.ts";
+import { isSameFile, stampOf } from "./position-file.ts";
+import type { PositionFile } from "./position-file.ts";
 import type { Chunk } from "./receiver.ts";
-import { recover } from "./recovery.ts";
 import { ReplicaDatabase } from "./replica-database.ts";
 import { replicaFiles } from "./replica-files.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
-import { landed, resync } from "./resync.ts";
+import { resync } from "./resync.ts";
 import type { ResyncOutcome, ResyncSource } from "./resync.ts";
 import type { SnapshotClient } from "./snapshot-client.ts";
-import { WalCare } from "./wal-care.ts";
+import { Standing, notExact } from "./standing.ts";
 import type { WalStatus } from "./wal-care.ts";
 
 /** Up to here a sync is as quick as the way to another thread and back. */
@@ -59,22 +54,6 @@ export interface LocalReplicaOptions {
   readonly belongings?: readonly Belonging[];
 }
 
-/** What a running replica has open or in memory, and would miss only at its next start if somebody deleted it. */
-export interface Belonging {
-  readonly path: string;
-  readonly isHere: boolean;
-  /** Writes it anew, durably. @throws data_folder_in_use, read_only, storage_failed */
-  putBack(): void;
-}
-
-/** What exists only while the database is proven to be at its position. */
-interface Standing {
-  readonly applier: Applier;
-  readonly table: PageTable;
-  readonly batches: BatchReader;
-  readonly care: WalCare;
-}
-
 /**
  * All that a replica has on its own disk: database, position, page table, log copy. Knows how each is brought into
  * order, and nothing of the network's moods. Its owner calls one thing at a time.
@@ -88,8 +67,6 @@ export class LocalReplica {
   private copy: LogCopy | undefined;
   private database: ReplicaDatabase | undefined;
   private standing: Standing | undefined;
-  /** Gathered, and to be tried again: another writer had the lock. */
-  private pending: Batch | undefined;
   private wasRunning = false;
   /** The primary had more to send than what has come. */
   private isBehind = false;
@@ -113,7 +90,7 @@ export class LocalReplica {
     const replica = new LocalReplica(options, files, positionFile);
     try {
       remember(options.seen, positionFile);
-      return { replica, work: replica.firstWork() };
+      return { replica, work: firstWork(options.file, files, positionFile.position, options.report) };
     } catch (error) {
       replica.positionFile.close();
       throw error;
@@ -122,13 +99,13 @@ export class LocalReplica {
 
   /** Where the replica is; undefined before the first bootstrap, and while a resync lands: it is one of two states then. */
   get position(): Position | undefined {
-    const { position } = this.standing?.applier ?? this.positionFile;
+    const { position } = this.standing ?? this.positionFile;
     return position?.phase === "resyncing" ? undefined : position;
   }
 
   /** Whether no database stands at the path: nothing can be proven or compared then, only fetched. */
   get isGone(): boolean {
-    return (statSync(this.options.file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+    return isGone(this.options.file);
   }
 
   /** Whether a database is open and can be read, however old. */
@@ -152,13 +129,7 @@ export class LocalReplica {
 
   /** Bytes received and not applied. */
   get backlogBytes(): number {
-    const end = this.received;
-    const applied = this.standing?.applier.position.applied.cursor;
-    if (end === undefined || applied === undefined) return 0;
-    let bytes = end.offset - applied.offset;
-    for (let { segment } = applied; segment < end.segment; segment++)
-      bytes += statSync(segmentPath(this.files.logFolder, segment), { throwIfNoEntry: false })?.size ?? 0;
-    return Math.max(0, bytes);
+    return this.standing?.backlogBytes ?? 0;
   }
 
   /** The log copy is needed from here on by this replica itself; undefined while that is not known. */
@@ -168,7 +139,7 @@ export class LocalReplica {
 
   /** Of the page table, for a page as it is applied; while there is a standing. */
   hashOf(page: PageNumber): bigint {
-    return this.standing?.table.get(page) ?? 0n;
+    return this.standing?.hashOf(page) ?? 0n;
   }
 
   get walStatus(): WalStatus | undefined {
@@ -181,16 +152,10 @@ export class LocalReplica {
    * @throws not_ready while there is no such state, as in the middle of a batch
    */
   view(): { readonly view: DatabaseView; readonly position: Position } {
-    const { database, standing } = this;
-    if (database !== undefined && standing?.applier.isExact === true) {
-      const { position } = standing.applier;
-      const view = database.view();
-      if (isUndisturbed(view.header, position.left)) return { view, position };
-      view.close();
-    }
-    throw new TailraceError("not_ready", "the replica's database is not at a known state now", {
-      retryable: true,
-    });
+    const { standing } = this;
+    const view = standing?.view();
+    if (standing === undefined || view === undefined) throw notExact();
+    return { view, position: standing.position };
   }
 
   /** Forgets the segments of the log copy before the given one, but for what the replica itself needs. @throws storage_failed */
@@ -201,18 +166,15 @@ export class LocalReplica {
 
   /** Copies the SQLite WAL into the database file as far as readers permit. @throws not_ready, storage_failed */
   async checkpoint(): Promise<CheckpointOutcome> {
-    const { standing } = this;
-    if (standing !== undefined) return await standing.care.finish();
-    throw new TailraceError("not_ready", "the replica's database is not at a known state now", {
-      retryable: true,
-    });
+    if (this.standing === undefined) throw notExact();
+    return await this.standing.care.finish();
   }
 
   /**
    * Downloads and publishes the primary's snapshot. A try that has failed after that goes on from there: what stands at the
    * path is this replica's own by then.
    *
-   * @throws as {@link downloadSnapshot} and {@link publishImage}
+   * @throws as {@link bootstrap}
    */
   async bootstrap(
     client: SnapshotClient,
@@ -221,56 +183,18 @@ export class LocalReplica {
   ): Promise<void> {
     await this.letGo();
     this.putBack();
-    if (this.isPublished) finishPublishing(this.options.file, this.files);
-    else await this.fetchImage(client, onProgress, signal);
+    const forgetLog = (): void => this.replaceCopy();
+    await bootstrap({ ...this.landingOptions, client, forgetLog, onProgress, signal });
     await this.stand();
-  }
-
-  private async fetchImage(
-    client: SnapshotClient,
-    onProgress: (doneBytes: number, totalBytes: number) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { file, bootId, room } = this.options;
-    const { bootstrapPart } = this.files;
-    const epochSeen = (logId: string): number => this.epochSeen(logId);
-    const head = await downloadSnapshot({ client, files: this.files, room, epochSeen, onProgress, signal });
-    // The log of what was here before must never be met by the new position, whatever happens from here on.
-    this.copy?.close();
-    this.copy = undefined;
-    rmSync(this.files.logFolder, { recursive: true, force: true });
-    syncFolder(this.files.dataDir);
-    // Written down first: whoever finds the file later knows by its inode that it is ours.
-    this.positionFile.write({ ...landed(head, NO_MARK, bootstrapPart, bootId), phase: "published" }, true);
-    publishImage(file, this.files);
-    this.positionFile.write({ ...landed(head, NO_MARK, file, bootId), isStamped: true }, true);
-  }
-
-  private get isPublished(): boolean {
-    const { position } = this.positionFile;
-    if (this.isGone || position === undefined) return false;
-    return isSameFile(stampOf(this.options.file), position.stamp);
   }
 
   /** Makes the replica equal to the primary, whatever it is now. @throws as {@link resync} */
   async resync(source: ResyncSource): Promise<ResyncOutcome> {
     await this.fall();
     this.putBack();
-    const { files, positionFile } = this;
-    const { bootId, room } = this.options;
     const database = this.openDatabase();
-    const replaceLog = (): void => this.replaceCopy();
-    const epochSeen = (logId: string): number => this.epochSeen(logId);
-    const outcome = await resync({
-      ...source,
-      database,
-      files,
-      positionFile,
-      replaceLog,
-      bootId,
-      room,
-      epochSeen,
-    });
+    const replaceLog = (): void => this.replaceCopy(this.files.resyncLog);
+    const outcome = await resync({ ...this.landingOptions, ...source, database, replaceLog });
     // What was read page by page a moment ago need not be read again.
     this.wasRunning = true;
     await this.stand();
@@ -290,14 +214,10 @@ export class LocalReplica {
     return [...(this.options.belongings ?? []), this.positionFile];
   }
 
-  /** What is known by heart is written anew. The page table is made from the database by whoever finds none. */
+  /** What is gone of its own files, but the page table: that is made from the database by whoever finds none. */
   private putBack(): void {
     const { report } = this.options;
-    for (const belonging of this.belongings) {
-      if (belonging.isHere) continue;
-      belonging.putBack();
-      report(`${belonging.path} was gone: it is written anew`);
-    }
+    putBack(this.belongings, report);
     if (this.copy?.isHere !== false) return;
     report(`${this.files.logFolder} was gone: the log is kept from here on`);
     this.copy.close();
@@ -309,38 +229,13 @@ export class LocalReplica {
     if (this.standing !== undefined) return;
     this.putBack();
     const { files, positionFile, options, wasRunning: isRunning } = this;
-    const { report, nowMs, metrics, file, bootId } = options;
-    const isOther = !isSameFile(stampOf(file), this.positionFile.position?.stamp ?? stampOf(file));
+    const { file } = options;
+    const isOther = !isSameFile(stampOf(file), positionFile.position?.stamp ?? stampOf(file));
     try {
       const database = this.openDatabase();
       const copy = this.openCopy();
-      const { applier, table } = await recover({
-        database,
-        files,
-        positionFile,
-        copy,
-        isRunning,
-        bootId,
-        report,
-      });
+      this.standing = await Standing.prove({ ...options, database, files, positionFile, copy, isRunning });
       this.wasRunning = true;
-      const { applied, epoch, logId, pageSizeBytes } = applier.position;
-      if (!leadsOn(copy, applier.position)) {
-        // No log leads to the applied state again: it has to outlive a loss of power without.
-        database.appender.sync();
-        applier.note({ floor: applied }, true);
-        copy.reset(applied.cursor);
-      }
-      const batches = new BatchReader({
-        folder: files.logFolder,
-        pageSizeBytes,
-        logId,
-        start: applied,
-        epoch,
-        end: () => copy.end,
-      });
-      const care = new WalCare({ database, applier, table, copy, nowMs, metrics });
-      this.standing = { applier, table, batches, care };
     } catch (error) {
       // Another file than the one that was bootstrapped, with other contents: not ours to heal.
       const { code } = asTailraceError(error);
@@ -399,39 +294,11 @@ export class LocalReplica {
   async applyNext(): Promise<boolean> {
     const { standing } = this;
     if (standing === undefined) return false;
-    // Also of what is due while nothing comes: then something may come.
-    const { holdingCommits } = standing.care;
-    if (holdingCommits !== undefined) await holdingCommits;
-    if (this.standing !== standing) return false;
-    const { nowMs, metrics } = this.options;
     try {
-      const batch = this.pending ?? standing.batches.next();
-      this.pending = batch;
-      if (batch === undefined) return false;
-      await this.takeRoom(batch);
-      const startMs = nowMs();
-      for (const _ of standing.applier.apply(batch)) await turn();
-      this.pending = undefined;
-      metrics.applied(batch.to.txid - batch.from.txid, (nowMs() - startMs) / 1000);
-      standing.care.committed();
-      this.options.onApplied(standing.applier.position);
-      await standing.care.tend(this.isBehind);
-      return true;
+      return await standing.applyNext(this.isBehind);
     } catch (error) {
-      if (asTailraceError(error).code !== "database_busy" || !standing.applier.isExact) await this.fall();
+      if (asTailraceError(error).code !== "database_busy" || !standing.isExact) await this.fall();
       throw error;
-    }
-  }
-
-  /** @throws NoRoomError, when what the SQLite WAL could give back was not enough */
-  private async takeRoom(batch: Batch): Promise<void> {
-    const take = (): void =>
-      this.options.room.database.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
-    try {
-      take();
-    } catch (error) {
-      if (!(error instanceof NoRoomError) || !(await this.giveRoom())) throw error;
-      take();
     }
   }
 
@@ -442,13 +309,6 @@ export class LocalReplica {
    */
   async giveRoom(): Promise<boolean> {
     return (await this.standing?.care.giveRoom()) ?? false;
-  }
-
-  /** By which a batch lengthens the SQLite WAL, and later the database. */
-  private writtenBytes({ pages, from, to }: Batch): number {
-    const { pageSizeBytes } = this.standing!.applier.position;
-    const images = pages === undefined ? this.backlogBytes : pages.size * pageSizeBytes;
-    return images + Math.max(0, to.pageCount - from.pageCount) * pageSizeBytes;
   }
 
   /** What is due while nothing comes. @throws foreign_write, unrelated_database; all but "here" is the caller's to act on */
@@ -484,47 +344,33 @@ export class LocalReplica {
   /** The position to leave behind at an orderly close; undefined where it cannot be vouched for. */
   private leavable(): Position | undefined {
     const { standing, database } = this;
-    if (standing?.applier.isExact !== true) return undefined;
+    if (standing?.isExact !== true) return undefined;
     try {
       // What readers keep from being copied stays in the WAL, and must be there also after a power loss.
       database?.appender.sync();
     } catch {
       return undefined;
     }
-    return standing.applier.position;
+    return standing.position;
   }
 
   /** Gives up the standing: {@link stand} proves it anew. */
   async fall(): Promise<void> {
     const { standing } = this;
     this.standing = undefined;
-    this.pending = undefined;
-    await standing?.care.end();
-    standing?.batches.close();
-    standing?.table.close();
+    await standing?.end();
   }
 
-  /** The newest of a history, whether or not the position still knows of it; 0 where none was seen. */
-  private epochSeen(logId: string): number {
-    const known = [this.positionFile.position, this.options.seen];
-    return Math.max(...known.map((seen) => (seen?.logId === logId ? (seen.epoch ?? 0) : 0)));
-  }
-
-  private firstWork(): Work {
-    const { file, report } = this.options;
-    const { position } = this.positionFile;
-    if (!this.isGone) return position === undefined || position.phase === "resyncing" ? "resync" : "receive";
-    if (position?.phase === "published" && this.canPublish(position)) {
-      publishImage(file, this.files);
-      return "receive";
-    }
-    if (position !== undefined) report(`${file} is gone: it is fetched again`);
-    return "bootstrap";
-  }
-
-  private canPublish({ stamp }: Position): boolean {
-    const { bootstrapPart } = this.files;
-    return existsSync(bootstrapPart) && isSameFile(stampOf(bootstrapPart), stamp);
+  private get landingOptions(): Pick<
+    BootstrapOptions,
+    "file" | "files" | "positionFile" | "bootId" | "room" | "epochSeen"
+  > {
+    const { files, positionFile, options } = this;
+    const { file, bootId, room, seen } = options;
+    // Of one history, whether or not the position still knows of it.
+    const epochSeen = (logId: string): number =>
+      Math.max(...[positionFile.position, seen].map((at) => (at?.logId === logId ? (at.epoch ?? 0) : 0)));
+    return { file, files, positionFile, bootId, room, epochSeen };
   }
 
   private openDatabase(): ReplicaDatabase {
@@ -540,54 +386,13 @@ export class LocalReplica {
     return this.copy;
   }
 
-  /** The log that a resync has fetched takes the place of the copy, whatever state that was in. */
-  private replaceCopy(): void {
-    const { logFolder, resyncLog, dataDir } = this.files;
+  /** Whatever state the copy is in, this log takes its place, or none. */
+  private replaceCopy(log?: string): void {
+    const { logFolder, dataDir } = this.files;
     this.copy?.close();
     this.copy = undefined;
     rmSync(logFolder, { recursive: true, force: true });
-    renameSync(resyncLog, logFolder);
+    if (log !== undefined) renameSync(log, logFolder);
     syncFolder(dataDir);
   }
-}
-
-/**
- * Whether the copy has whole what leads from the floor to the applied state. It then ends with the last whole fragment: what is
- * behind may be torn after a crash, and is fetched again.
- */
-function leadsOn(copy: LogCopy, { floor, applied }: Position): boolean {
-  const isWithin =
-    compareCursors(copy.start, floor.cursor) <= 0 && compareCursors(applied.cursor, copy.end) <= 0;
-  const end = isWithin ? copy.lastWholeFragment(floor.cursor) : copy.start;
-  if (!isWithin || compareCursors(end, applied.cursor) < 0) return false;
-  copy.truncate(end);
-  return true;
-}
-
-/** A position file that could not be read is kept under this name: it proves that the database is a replica. */
-const DAMAGED = ".damaged";
-
-/** A database where this replica has never been is somebody's, and is not touched. @throws unrelated_database */
-export function assertOwn(file: string, { position }: ReplicaFiles): void {
-  if (existsSync(position) && statSync(position).size > 0) return;
-  if (existsSync(position + DAMAGED)) return;
-  if (existsSync(file) && statSync(file).size > 0) throw unrelatedDatabase(file);
-}
-
-function openPosition({ position }: ReplicaFiles, report: (message: string) => void): PositionFile {
-  try {
-    return PositionFile.open(position);
-  } catch (error) {
-    if (!(error instanceof TailraceError) || error.code !== "damaged") throw error;
-    report(`${error.message}: its pages are compared with the primary's`);
-    renameSync(position, position + DAMAGED);
-    return PositionFile.open(position);
-  }
-}
-
-/** A primary of an epoch before one that was seen is refused, also when the position has forgotten that epoch. */
-function remember({ logId, epoch = 0 }: LocalReplicaOptions["seen"], positionFile: PositionFile): void {
-  const { position } = positionFile;
-  if (position === undefined || position.logId !== logId || position.epoch >= epoch) return;
-  positionFile.write({ ...position, epoch }, true);
 }

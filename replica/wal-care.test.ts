@@ -7,8 +7,8 @@ import { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import { WAL_LIMIT_BYTES, WAL_TARGET_BYTES } from "../shared/plan/replica-checkpoint-policy.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
 import { markOf } from "./left-mark.ts";
-import { LocalReplica } from "./local-replica.ts";
 import { stampOf } from "./position-file.ts";
+import { Standing } from "./standing.ts";
 import { WalCare } from "./wal-care.ts";
 
 test("a checkpoint that was asked for while another one ran does not begin once the standing is given up", async () => {
@@ -102,10 +102,11 @@ test("a commit that comes while the WAL is being restarted, begun when nothing c
     metrics,
   } as unknown as ConstructorParameters<typeof WalCare>[0]);
   const next = (): undefined => void order.push("the next batch is looked for");
-  const local = Object.assign(Object.create(LocalReplica.prototype) as object, {
-    standing: { care, batches: { next } },
+  const standing = Object.assign(Object.create(Standing.prototype) as object, {
+    care,
+    batches: { next },
     options: { nowMs: () => nowMs, metrics },
-  }) as unknown as LocalReplica;
+  }) as unknown as Standing;
 
   void care.tend();
   passing.shift()!();
@@ -114,7 +115,7 @@ test("a commit that comes while the WAL is being restarted, begun when nothing c
   // All but a frame is copied: the rest, and then the restart, while nothing is applied.
   const finished = care.tend()?.then(() => order.push("finished"));
   expect(finished).toBeDefined();
-  const applied = local.applyNext();
+  const applied = standing.applyNext(false);
   await new Promise(setImmediate);
   expect(order).toEqual([]);
   passing.shift()!();
