@@ -16,6 +16,7 @@ import { examine } from "../shared/examination/examine.ts";
 import type { Examination } from "../shared/examination/examine.ts";
 import { holdForReading } from "../shared/examination/offline-folder.ts";
 import { isNothing, planRepair } from "../shared/examination/repair-plan.ts";
+import type { StatePoint } from "../shared/format/position.ts";
 import { driver } from "../shared/sqlite/node-sqlite.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { isWell } from "../src/commands/check.ts";
@@ -48,6 +49,9 @@ function writeInto(file: string): void {
   writer.exec("INSERT INTO t(b) VALUES (zeroblob(3000))");
   writer.close();
 }
+
+/** Of the log that both nodes have. */
+const BEGINNING: StatePoint = { txid: 0, cursor: { segment: 1, offset: 80 }, checksum: 0n, pageCount: 2 };
 
 /** What check ends with, and what comes of the start. `refused`: neither takes the folder. */
 type Verdict = "well" | "damaged" | "refused";
@@ -395,12 +399,20 @@ describe("a replica", () => {
     [
       "power lost with a segment received and not on the disk, and the next one there",
       (place) => {
-        const floor = { txid: 0, cursor: { segment: 1, offset: 80 }, checksum: 0n, pageCount: 2 };
-        place.position({ isStamped: false, floor });
+        place.position({ isStamped: false, floor: BEGINNING });
         rmSync(place.segment(2));
       },
       "well",
       "resync",
+    ],
+    [
+      "records lost after an orderly close, after which all was on the disk",
+      (place) => {
+        place.position({ isClean: true, floor: BEGINNING });
+        place.loseRecord(15);
+      },
+      "damaged",
+      "goes on",
     ],
     ["a bit flipped in what is applied", (place) => flip(place.newest, 500), "damaged", "goes on"],
     [
