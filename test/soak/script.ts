@@ -47,7 +47,7 @@ export const SOAK_SCRIPT: Script = {
 /** The same within seconds: everything happens once. */
 export const SHORT_SCRIPT: Script = {
   ...SOAK_SCRIPT,
-  sampleMs: 100,
+  sampleMs: 200,
   warmUpSeconds: 0,
   secondsBetweenBursts: 1,
   longReadSeconds: 0.1,
