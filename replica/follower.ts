@@ -1,12 +1,11 @@
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
-import { compareCursors } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
 import type { Notice } from "../shared/notice.ts";
 import { pauseMs } from "../shared/plan/backoff.ts";
 import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
-import type { FollowEffect, FollowEvent, FollowMachine, Remedy, Work } from "../shared/plan/follow-state.ts";
+import type { FollowEffect, FollowEvent, FollowMachine, Work } from "../shared/plan/follow-state.ts";
 import { Freshness } from "../shared/plan/freshness.ts";
 import { recentError } from "../shared/recent-errors.ts";
 import type { NodeHead } from "../shared/serve/engine.ts";
@@ -15,25 +14,18 @@ import type { Txid } from "../shared/units.ts";
 import { ApplyLoop } from "./apply-loop.ts";
 import { followerStatus } from "./follower-status.ts";
 import type { FollowerStatus } from "./follower-status.ts";
+import { databaseGone, fileGone, walGone } from "./interruption.ts";
+import type { Interruption } from "./interruption.ts";
 import { Landing } from "./landing.ts";
 import type { LocalReplica } from "./local-replica.ts";
-import { CHUNK_BYTES, LONG_POLL_MS } from "./receiver.ts";
-import type { Chunk, PeerHead, Receiver } from "./receiver.ts";
+import { LogIntake } from "./log-intake.ts";
+import type { Receiver } from "./receiver.ts";
 import type { SnapshotClient } from "./snapshot-client.ts";
 import { Troubles } from "./troubles.ts";
 import { Waiting } from "./waiting.ts";
 
-/** Received and not applied: beyond it the primary is not asked for more. */
-export const MAX_BACKLOG_BYTES: number = 256 << 20;
-/** An answer with nothing that comes at once, though it was to wait for something: no more than five of them a second. */
-const EMPTY_ANSWER_MS = 200;
 /** Between two looks at the file's place and at the WAL while nothing comes. */
 const TEND_EVERY_MS = 1000;
-/** How long the primary may hold a request while something waits to be applied: with the next one it hears how far that is. */
-const APPLYING_POLL_MS = 250;
-/** And while the node that is asked has itself lost touch with the primary: soon after it is back, it is known here. */
-const STALE_POLL_MS = 2000;
-
 export interface FollowerOptions {
   readonly local: LocalReplica;
   /** What has to be done first. */
@@ -70,13 +62,6 @@ export interface FollowerEvents {
   failed(error: TailraceError): void;
 }
 
-interface Interruption {
-  readonly error: TailraceError;
-  readonly remedy?: Remedy;
-  /** Whether the database has to be opened anew, by its readers too. */
-  readonly isAnew?: boolean;
-}
-
 /**
  * Follows a primary: carries out the effects of the follow machine, one at a time, and feeds it what came of them.
  * Received chunks are applied beside that: at once when they are small, in slices when they are many.
@@ -89,23 +74,19 @@ export class Follower {
   private readonly troubles: Troubles;
   private readonly landing: Landing;
   private readonly applying: ApplyLoop;
+  private readonly intake: LogIntake;
   private machine: FollowMachine = START;
   private finished: Promise<void> | undefined;
   private interruption: Interruption | undefined;
   private request: AbortController | undefined;
   private tending: NodeJS.Timeout | undefined;
   private isReady = false;
-  private isSyncing = false;
   private hasMet = false;
   /** The database that readers have opened is not the one that is there next. */
   private isAnew = false;
-  private head: PeerHead | undefined;
   private lastContactMs: number | null = null;
   private nextTryMs: number | null = null;
   private retries = 0;
-  /** Log bytes received since the start. */
-  receivedBytes = 0;
-
   constructor(options: FollowerOptions) {
     this.options = options;
     const tell = (notice: Notice): void => options.events.notice(notice);
@@ -115,8 +96,16 @@ export class Follower {
     this.applying = new ApplyLoop({
       ...options,
       signal: this.closing.signal,
-      onDrained: () => this.settle(),
+      onDrained: () => this.intake.settle(),
       onFailed: (error) => this.interrupt({ error }),
+    });
+    this.intake = new LogIntake({
+      ...options,
+      applying: this.applying,
+      freshness: this.freshness,
+      throwInterruption: () => this.throwInterruption(),
+      onMet: () => this.met(),
+      onSettled: (position) => options.events.settled(position),
     });
   }
 
@@ -140,6 +129,11 @@ export class Follower {
   /** Catches up with the primary's head as of now. @throws unreachable and the like; what {@link waitFor} throws */
   sync(timeoutMs: number): Promise<Txid> {
     return this.waiting.sync(timeoutMs);
+  }
+
+  /** Log bytes received since the start. */
+  get receivedBytes(): number {
+    return this.intake.receivedBytes;
   }
 
   /** The primary's clock, Unix ms; null before it has told it. */
@@ -179,7 +173,7 @@ export class Follower {
       file,
       local,
       machine: this.machine,
-      head: this.head,
+      head: this.intake.head,
       age: this.freshness.lag(monotonicMs()),
       isApplying: this.applying.stopping !== undefined,
       blockedBy: this.applying.blockedBy,
@@ -253,78 +247,11 @@ export class Follower {
   }
 
   private async receive(signal: AbortSignal): Promise<FollowEvent> {
-    const { local, receiver, events, monotonicMs } = this.options;
     await this.stand();
-    this.throwInterruption();
-    // What was received before a failure may still wait to be applied.
-    this.applying.wake();
-    while (local.backlogBytes > MAX_BACKLOG_BYTES && this.applying.stopping !== undefined)
-      await this.applying.stopping;
-    // An applier that fails gives up the standing at once, and says why a moment later.
-    if (local.received === undefined) await this.applying.stopping;
-    this.throwInterruption();
-    // To ask for more is to vouch for what is here: a sync that has failed comes first.
-    if (local.unsyncedBytes > 0) await this.syncReceived();
-    const position = local.position!;
-    const waitMs = this.waitMs(position.applied.txid);
-    const askedMs = monotonicMs();
-    this.freshness.asked(askedMs, waitMs);
-    const chunk = await receiver.fetch({
-      cursor: local.received!,
-      logId: position.logId,
-      epoch: position.epoch,
-      appliedTxid: position.applied.txid,
-      appliedChecksum: position.applied.checksum,
-      maxBytes: CHUNK_BYTES,
-      waitMs,
-      signal,
-    });
-    this.met();
-    this.head = chunk.head;
-    const { txid: headTxid, primaryTimeMs, ageMs } = chunk.head;
-    this.freshness.heard({ atMs: monotonicMs(), headTxid, primaryTimeMs, ageMs });
-    this.receivedBytes += chunk.bytes.length;
-    this.throwInterruption();
-    await this.store(chunk);
-    this.applying.wake();
-    await this.syncReceived();
-    this.throwInterruption();
-    const { applied } = local.position!;
-    events.settled(local.position!);
-    const isCaughtUp = chunk.isEof && applied.txid >= chunk.head.txid;
-    if (isCaughtUp) this.troubles.overcome(applied.txid);
-    const leadsOn = compareCursors(chunk.next, chunk.from) !== 0;
-    if (waitMs > 0 && !leadsOn) await this.rest(EMPTY_ANSWER_MS - (monotonicMs() - askedMs), signal);
-    return {
-      type: "received",
-      isEof: chunk.isEof,
-      isProgress: isCaughtUp || applied.txid > this.troubles.txid,
-    };
-  }
-
-  private async store(chunk: Chunk): Promise<void> {
-    const { local } = this.options;
-    try {
-      local.receive(chunk);
-    } catch (error) {
-      if (!(error instanceof NoRoomError)) throw error;
-      await this.applying.rest();
-      this.throwInterruption();
-      if (!(await local.giveRoom())) throw error;
-      local.receive(chunk);
-    }
-  }
-
-  private async rest(ms: number, signal: AbortSignal): Promise<void> {
-    if (ms > 0) await this.options.sleep(ms, signal);
-    this.throwInterruption();
-  }
-
-  /** How long the primary may wait for news: not at all where even its present end is news, or that it answers. */
-  private waitMs(appliedTxid: Txid): number {
-    if (this.head === undefined || !this.freshness.isInTouch(this.options.monotonicMs())) return 0;
-    if (!this.freshness.isSourceFresh) return STALE_POLL_MS;
-    return appliedTxid >= this.head.txid ? LONG_POLL_MS : APPLYING_POLL_MS;
+    const { isEof, isCaughtUp, txid } = await this.intake.receive(signal);
+    const isProgress = isCaughtUp || txid > this.troubles.txid;
+    if (isCaughtUp) this.troubles.overcome(txid);
+    return { type: "received", isEof, isProgress };
   }
 
   private async stand(): Promise<void> {
@@ -335,7 +262,7 @@ export class Follower {
     this.isReady = true;
     this.applied(local.position!);
     // What is here can be served on, whether or not the primary can be reached.
-    await this.syncReceived();
+    await this.intake.sync();
     events.settled(local.position!);
     events.ready();
   }
@@ -350,27 +277,12 @@ export class Follower {
     this.isAnew = false;
     if (before?.logId !== local.position!.logId) this.freshness.forget();
     // From before: the state that was fetched may be past it.
-    this.head = undefined;
+    this.intake.head = undefined;
     await this.stand();
     // Before those who wait for a transaction: they are to look for it in the new file.
     if (isRebuilt) events.rebuilt();
     this.applied(local.position!);
     events.settled(local.position!);
-  }
-
-  private async syncReceived(): Promise<void> {
-    this.isSyncing = true;
-    try {
-      await this.options.local.syncReceived();
-    } finally {
-      this.isSyncing = false;
-    }
-  }
-
-  /** What is fed to others goes no further than this: they need not wait for the next answer of the primary. */
-  private settle(): void {
-    // Applied before it is on the disk: it is told of when it is.
-    if (!this.isSyncing) this.options.events.settled(this.options.local.position!);
   }
 
   /** Something beside the receiver has failed: it shows at the receiver's next step, which is now. */
@@ -384,36 +296,22 @@ export class Follower {
   }
 
   private throwIfGone(): void {
-    if (!this.options.local.isGone) return;
-    this.interruption = this.gone();
+    const { local, file } = this.options;
+    if (!local.isGone) return;
+    this.interruption = databaseGone(file);
     throw this.interruption.error;
   }
 
-  private gone(): Interruption {
-    const error = new TailraceError("storage_failed", `${this.options.file} is gone`, { retryable: true });
-    return { error, remedy: "bootstrap", isAnew: true };
-  }
-
-  /** Nobody who comes now finds what is committed here: what he finds instead is compared, once all that is open here is closed. */
-  private bare(): Interruption {
-    const text = `the SQLite WAL of ${this.options.file} is gone`;
-    return {
-      error: new TailraceError("storage_failed", text, { retryable: true }),
-      remedy: "resync",
-      isAnew: true,
-    };
-  }
-
   private async tend(): Promise<void> {
-    const { local, events } = this.options;
+    const { local, events, file } = this.options;
     events.tended();
     if (this.request === undefined || this.machine.work !== "receive") return;
     try {
       const { missing } = local;
-      if (missing !== undefined) throw new FileMissingError(missing);
+      if (missing !== undefined) return this.interrupt(fileGone(missing));
       if (this.applying.stopping !== undefined) return;
       const place = await local.tend();
-      if (place !== "here") this.interrupt(place === "gone" ? this.gone() : this.bare());
+      if (place !== "here") this.interrupt(place === "gone" ? databaseGone(file) : walGone(file));
     } catch (thrown) {
       this.interrupt({ error: asTailraceError(thrown) });
     }
@@ -436,12 +334,7 @@ export class Follower {
     const { onForeignWrite, events, local } = this.options;
     const remedy = interruption?.remedy ?? remedyFor(error.code, { onForeignWrite, hasMet: this.hasMet });
     this.troubles.failed(error, remedy, local.position?.applied.txid ?? -1);
-    if (interruption?.isAnew === true) {
-      this.isAnew = true;
-      await this.applying.rest().then(() => local.letGo());
-    }
-    // What is to be put back is put back before the standing is proven anew.
-    if (error instanceof FileMissingError) await this.applying.rest().then(() => local.fall());
+    if (interruption?.givenUp !== undefined) await this.giveUp(interruption.givenUp);
     // What cannot be applied as it is here is asked for again.
     const isUseless = error instanceof NoRoomError || error.code === "unknown_version";
     if (isUseless && this.applying.stopping === undefined) await local.dropUnapplied();
@@ -450,6 +343,14 @@ export class Follower {
       events.failed(error);
     }
     return { type: "failed", remedy };
+  }
+
+  private async giveUp(what: "standing" | "database"): Promise<void> {
+    const { local } = this.options;
+    await this.applying.rest();
+    if (what === "standing") return await local.fall();
+    this.isAnew = true;
+    await local.letGo();
   }
 
   private async closed(): Promise<void> {
@@ -465,13 +366,6 @@ export class Follower {
 
   private get appliedTxid(): Txid | undefined {
     return this.isReady ? this.options.local.position?.applied.txid : undefined;
-  }
-}
-
-/** Somebody has deleted one of the replica's own files while it runs. */
-class FileMissingError extends TailraceError {
-  constructor(path: string) {
-    super("storage_failed", `${path} is gone`, { retryable: true });
   }
 }
 

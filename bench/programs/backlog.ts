@@ -10,7 +10,7 @@
 import { performance } from "node:perf_hooks";
 import { startFollowing } from "../../replica/follow-thread.ts";
 import { currentBootId } from "../../shared/storage/boot-id.ts";
-import { MAX_BACKLOG_BYTES } from "../../replica/follower.ts";
+import { MAX_BACKLOG_BYTES } from "../../replica/log-intake.ts";
 import { LocalReplica } from "../../replica/local-replica.ts";
 import { CHUNK_BYTES, Receiver } from "../../replica/receiver.ts";
 import { HttpTransport, parseNodeUrl } from "../../replica/transport.ts";
