@@ -6,8 +6,7 @@ import { MessageChannel } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RpcClient } from "../shared/rpc.ts";
 import type { EngineEvents, EngineMethods } from "../shared/serve/engine.ts";
-import { startServer } from "../shared/serve/serve-thread.ts";
-import type { ServeThread } from "../shared/serve/serve-thread.ts";
+import { runServer } from "../shared/serve/server.ts";
 import { logStatusSchema, replicaStatusSchema, snapshotStatusSchema } from "../shared/status.ts";
 import type { LogStatus, SegmentStatus } from "../shared/status.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
@@ -20,7 +19,9 @@ import type { FollowOptions, FollowThread } from "./follow-thread.ts";
 let folder: string;
 let primary: LogPrimary;
 let middle: FollowThread;
-let server: ServeThread;
+/** Of the middle. */
+let url: string;
+let stopServing: () => Promise<void> = async () => {};
 const opened: FollowThread[] = [];
 
 beforeEach(async () => {
@@ -31,16 +32,17 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const replica of opened.splice(0).toReversed()) await replica.close();
-  await server.close(0);
+  await stopServing();
+  stopServing = async () => {};
   await primary.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 const dataDir = (name: string): string => path.join(folder, `${name}.db-tailrace`);
 
-async function follow(name: string, url: string, change: Partial<FollowOptions> = {}): Promise<FollowThread> {
+async function follow(name: string, source: string, change: Partial<FollowOptions> = {}): Promise<FollowThread> {
   const replica = await startFollowing({
-    primary: url,
+    primary: source,
     file: path.join(folder, `${name}.db`),
     dataDir: dataDir(name),
     driverName: "node:sqlite",
@@ -64,14 +66,22 @@ async function startMiddle(
 ): Promise<RpcClient<EngineMethods, EngineEvents>> {
   middle = await follow("middle", primary.url, change);
   const { port1, port2 } = new MessageChannel();
-  server = await startServer({
-    host: "127.0.0.1",
-    port: 0,
-    logFolder: path.join(dataDir("middle"), "log"),
-    enginePort: port2,
-    role: "replica",
-    version: "1.2.3",
-  });
+  const server = await runServer(
+    {
+      host: "127.0.0.1",
+      port: 0,
+      logFolder: path.join(dataDir("middle"), "log"),
+      enginePort: port2,
+      role: "replica",
+      version: "1.2.3",
+    },
+    Date.now,
+  );
+  url = `http://127.0.0.1:${server.port}`;
+  stopServing = async () => {
+    await server.close(0);
+    port2.close();
+  };
   await middle.connectServe(port1);
   const beside = new MessageChannel();
   await middle.connectServe(beside.port1);
@@ -96,7 +106,7 @@ async function goOnWithout(): Promise<void> {
 describe("a replica that feeds another", () => {
   test("knows it, keeps the log for it while it is away, and lets go of it when told to", async () => {
     await startMiddle({ keepLogBytes: 0 });
-    const leaf = await follow("leaf", server.url);
+    const leaf = await follow("leaf", url);
     await leaf.sync();
     primary.insert(1);
     await leaf.waitFor(primary.txid);
@@ -108,7 +118,7 @@ describe("a replica that feeds another", () => {
 
     // What is known of it outlasts a restart of the middle, and so does its place.
     const { received } = middle.status().replicas[0]!;
-    await server.close(0);
+    await stopServing();
     await close(middle);
     const engine = await startMiddle({ keepLogBytes: 0, keepSnapshots: 1 });
     await goOnWithout();
@@ -119,7 +129,7 @@ describe("a replica that feeds another", () => {
     await expect
       .poll(() => middle.status().replicas, { timeout: 10_000 })
       .toMatchObject([{ id: "leaf", received, retention: "extended", lagTransactions: 6 }]);
-    const back = await follow("leaf", server.url);
+    const back = await follow("leaf", url);
     await back.waitFor(primary.txid);
     expect(back.status()).toMatchObject({ bootstraps: 0, resyncs: 0, errors: [] });
     await expect.poll(() => middle.status().replicas[0]?.appliedTxid).toBe(primary.txid);
@@ -128,7 +138,7 @@ describe("a replica that feeds another", () => {
     await goOnWithout();
     await expect.poll(() => middle.status().replicas[0]?.lagTransactions, { timeout: 10_000 }).toBe(6);
     const { start } = middle.status().log!;
-    const forgotten = await fetch(`${server.url}/admin/replicas/leaf`, { method: "DELETE" });
+    const forgotten = await fetch(`${url}/admin/replicas/leaf`, { method: "DELETE" });
     expect(await forgotten.json()).toMatchObject({ forgotten: { id: "leaf" } });
     await expect(middle.forget("leaf")).rejects.toMatchObject({ code: "replica_unknown" });
     expect(middle.status().replicas).toEqual([]);
@@ -142,7 +152,7 @@ describe("a replica that feeds another", () => {
     await startMiddle({ keepLogBytes: 0, maxLogBytes: null });
     const notices: string[] = [];
     middle.on("notice", ({ name }) => notices.push(name));
-    const leaf = await follow("leaf", server.url);
+    const leaf = await follow("leaf", url);
     await leaf.sync();
     primary.insert(1);
     await leaf.waitFor(primary.txid);
@@ -155,7 +165,7 @@ describe("a replica that feeds another", () => {
       log: { maxBytes: 3 << 20 },
       replicas: [{ id: "leaf", state: "lost", retention: "lost", timesLost: 1, lagBytes: null }],
     });
-    const back = await follow("leaf", server.url);
+    const back = await follow("leaf", url);
     await back.waitFor(primary.txid);
     expect(back.status()).toMatchObject({ bootstraps: 0, resyncs: 1, errors: [{ code: "segment_trimmed" }] });
     await expect.poll(() => notices, { timeout: 10_000 }).toContain("replica_back");
@@ -290,7 +300,7 @@ describe("a replica's engine", () => {
     stranger.close();
     primary.insert(1);
     await expect.poll(() => middle.status().lastError?.code, { timeout: 10_000 }).toBe("foreign_write");
-    const answer = await fetch(`${server.url}/admin/wal`);
+    const answer = await fetch(`${url}/admin/wal`);
     const { log, segments } = (await answer.json()) as { log: LogStatus; segments: SegmentStatus[] };
     expect(segments).toHaveLength(log.segmentCount);
     const filesBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
@@ -308,6 +318,5 @@ describe("a replica's engine", () => {
     await expect.poll(() => middle.status().errors, { timeout: 10_000 }).not.toEqual([]);
     expect(middle.status().source).toBe(`${primary.url}/`);
     expect(JSON.stringify([middle.status(), notices])).not.toContain("opensesame");
-    server = { close: async () => {} } as unknown as ServeThread;
   });
 });
