@@ -11,11 +11,12 @@ const MAX_MS = 180_000;
 
 /** A run in a process of its own, so that none can leave anything behind for the next. */
 export function runInChild(options: RunOptions): Promise<RunResult> {
-  const { seed, steps, withoutFaults, omitted, replicas } = options;
+  const { seed, steps, withoutFaults, omitted, replicas, decisions } = options;
   const flags = ["--json", "--seed", seed, "--steps", String(steps)];
   if (withoutFaults) flags.push("--no-faults");
   if (omitted.length > 0) flags.push("--omit", rangesText(omitted));
   if (replicas !== undefined) flags.push("--replicas", String(replicas));
+  if (decisions !== undefined) flags.push("--decisions", String(decisions));
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ["--import", REGISTER, MAIN, ...flags], {
       stdio: ["ignore", "pipe", "pipe"],

@@ -15,7 +15,7 @@ const USAGE = `npm run sim -- [--seed S] [--seeds COUNT] [--steps N] [--jobs N] 
   --no-faults   only what is ordinary
   --shrink      where it fails: with fewer steps, decisions and replicas, for as long as it still does
   --trace       each event on stderr
-  --omit LIST --replicas N   what --shrink prints
+  --omit LIST --decisions N --replicas N   what --shrink prints
   --json        the result as one document
 `;
 
@@ -31,6 +31,7 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     omit: { type: "string", default: "" },
     replicas: { type: "string" },
+    decisions: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -47,6 +48,7 @@ async function main(): Promise<boolean> {
     withoutFaults: values["no-faults"],
     omitted: values.omit === "" ? [] : values.omit.split(",").flatMap(readRange),
     replicas: values.replicas === undefined ? undefined : Number(values.replicas),
+    decisions: values.decisions === undefined ? undefined : Number(values.decisions),
     trace: values.trace ? (line) => void process.stderr.write(`${line}\n`) : () => {},
   };
   const count = Number(values.seeds);

@@ -14,6 +14,8 @@ const FOLDERS = "/dev/shm";
 const CALM_MS = 180_000;
 const MAX_CALM_STEPS = 60_000;
 const TRACE_LINES = 40;
+/** Of virtual time, from the last of a limited number of decisions to the end of the faults. */
+const QUIET_MS = 5_000;
 
 export interface RunOptions {
   readonly seed: string;
@@ -21,6 +23,8 @@ export interface RunOptions {
   readonly withoutFaults: boolean;
   /** Indices of decisions that are left out. */
   readonly omitted: readonly number[];
+  /** At most the first so many decisions; undefined: as many as come in the steps. */
+  readonly decisions: number | undefined;
   /** At most so many; undefined: as many as the seed says. */
   readonly replicas: number | undefined;
   readonly trace: (line: string) => void;
@@ -57,21 +61,29 @@ class Run {
   private readonly startMs = realNowMs();
   private steps = 0;
   private isCalm = false;
+  private isOver = false;
 
   constructor(options: RunOptions, folder: string) {
     this.options = options;
-    const { seed, replicas, withoutFaults, omitted } = options;
+    const { seed, replicas, withoutFaults, omitted, decisions = Number.POSITIVE_INFINITY } = options;
     const settings = drawSettings(new Random(`${seed}/settings`), { replicas });
     this.world = new World({ seed, settings, folder });
     const { tempoMs } = settings;
-    this.plan = new Plan({ seed, kinds: ACTIONS, tempoMs, withoutFaults, omitted: new Set(omitted) });
+    this.plan = new Plan({
+      seed,
+      kinds: ACTIONS,
+      tempoMs,
+      withoutFaults,
+      omitted: new Set(omitted),
+      end: decisions,
+    });
   }
 
   async result(): Promise<RunResult> {
     const { world } = this;
     world.start();
     this.decide();
-    await this.advance(() => this.steps >= this.options.steps);
+    await this.advance(() => this.isOver || this.steps >= this.options.steps);
     if (world.failure === undefined) await this.calm();
     return this.report();
   }
@@ -90,6 +102,10 @@ class Run {
   /** The next decision is due after its pause; and so on, for as long as there are faults. */
   private decide(): void {
     const decision = this.plan.next();
+    if (decision === undefined) {
+      this.world.after(QUIET_MS, "no more decisions", () => (this.isOver = true));
+      return;
+    }
     this.world.after(decision.delayMs, `decision ${decision.index}: ${decision.kind}`, () => {
       if (this.isCalm) return;
       this.world.counts.add("decisions");

@@ -6,8 +6,8 @@ import { commandText, failureText } from "./text.ts";
 const MAX_TRIES = 400;
 
 /**
- * Makes a run that fails smaller, for as long as the same promise is broken: fewer replicas, then fewer decisions (halves,
- * quarters, … single ones), then no more steps than it takes. Prints the smallest. @returns false: it fails
+ * Makes a run that fails smaller, for as long as it fails in the same way: no decision after the last that matters, fewer
+ * replicas, then fewer decisions (halves, quarters, … single ones). Prints the smallest. @returns false: it fails
  */
 export async function shrink(options: RunOptions): Promise<boolean> {
   const first = await runInChild(options);
@@ -16,6 +16,7 @@ export async function shrink(options: RunOptions): Promise<boolean> {
     return true;
   }
   const shrinking = new Shrinking(options, first);
+  await shrinking.length();
   await shrinking.replicas();
   await shrinking.decisions();
   const { best } = shrinking;
@@ -31,11 +32,28 @@ export async function shrink(options: RunOptions): Promise<boolean> {
 class Shrinking {
   best: { readonly options: RunOptions; readonly result: RunResult };
   tries = 0;
-  private readonly invariant: string;
+  private readonly kind: string;
 
   constructor(options: RunOptions, result: RunResult) {
-    this.invariant = result.failure!.invariant;
-    this.best = { options: { ...options, steps: result.failure!.step + 1 }, result };
+    this.kind = kindOf(result)!;
+    this.best = { options: upTo(result, options), result };
+  }
+
+  /** All that comes after the last one that matters. */
+  async length(): Promise<void> {
+    for (let isSmaller = true; isSmaller;) {
+      isSmaller = false;
+      const most = this.most;
+      for (const part of [0.25, 0.5, 0.75, 0.9]) {
+        const decisions = Math.floor(most * part);
+        isSmaller = decisions < most && (await this.attempt({ decisions }));
+        if (isSmaller) break;
+      }
+    }
+  }
+
+  private get most(): number {
+    return (this.best.result.decisions.at(-1)?.index ?? -1) + 1;
   }
 
   async replicas(): Promise<void> {
@@ -70,8 +88,21 @@ class Shrinking {
     this.tries += 1;
     const options = { ...this.best.options, ...change };
     const result = await runInChild(options);
-    if (result.failure?.invariant !== this.invariant) return false;
-    this.best = { options: { ...options, steps: Math.max(1, result.failure.step + 1) }, result };
+    if (kindOf(result) !== this.kind) return false;
+    this.best = { options: upTo(result, options), result };
+    process.stderr.write(
+      `try ${this.tries}: ${result.decisions.length} decisions, ${result.steps} steps; ${commandText(this.best.options)}\n`,
+    );
     return true;
   }
+}
+
+/** No more steps than it takes to fail. */
+function upTo({ failure }: RunResult, options: RunOptions): RunOptions {
+  return { ...options, steps: Math.min(options.steps, failure!.step + 1) };
+}
+
+/** Which promise was broken, and how, whatever numbers are in it. */
+function kindOf({ failure }: RunResult): string | undefined {
+  return failure?.text.split("\n")[0]!.replaceAll(/[0-9a-f]*\d[0-9a-f]*/g, "#");
 }

@@ -42,11 +42,19 @@ export function failureText(options: RunOptions, result: RunResult): string {
 }
 
 /** The command that makes this run again. */
-export function commandText({ seed, steps, withoutFaults, omitted, replicas }: RunOptions): string {
+export function commandText({
+  seed,
+  steps,
+  withoutFaults,
+  omitted,
+  replicas,
+  decisions,
+}: RunOptions): string {
   const flags = [
     `--seed ${seed} --steps ${steps}`,
     ...(withoutFaults ? ["--no-faults"] : []),
     ...(replicas === undefined ? [] : [`--replicas ${replicas}`]),
+    ...(decisions === undefined ? [] : [`--decisions ${decisions}`]),
     ...(omitted.length === 0 ? [] : [`--omit ${rangesText(omitted)}`]),
   ];
   return `npm run sim -- ${flags.join(" ")}`;

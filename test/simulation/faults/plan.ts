@@ -23,6 +23,8 @@ export interface PlanOptions {
   readonly tempoMs: number;
   readonly withoutFaults: boolean;
   readonly omitted: ReadonlySet<number>;
+  /** Those from this index on are left out. */
+  readonly end: number;
 }
 
 /**
@@ -50,16 +52,17 @@ export class Plan {
     this.weights = weights.filter(([, weight]) => weight > 0);
   }
 
-  /** The next one that is not left out; the pauses before those that are, are kept. */
-  next(): Decision {
+  /** The next one that is not left out, if there is one; the pauses before those that are, are kept. */
+  next(): Decision | undefined {
     let delayMs = 0;
-    for (;;) {
+    while (this.index < this.options.end) {
       const decision = this.draw();
       delayMs += decision.delayMs;
       if (this.options.omitted.has(decision.index)) continue;
       this.taken.push({ ...decision, delayMs });
       return { ...decision, delayMs };
     }
+    return undefined;
   }
 
   private draw(): Decision {
