@@ -6,13 +6,15 @@ import type { Disk } from "./disk.ts";
 import type { DiskFile } from "./disk-file.ts";
 import { midway } from "./midway.ts";
 import type { DatabaseBytes } from "./midway.ts";
+import { SqliteWrites } from "./sqlite-writes.ts";
+import type { Part } from "./sqlite-writes.ts";
 import { readWalState } from "./wal-state.ts";
 import type { WalState } from "./wal-state.ts";
 
 /** What SQLite keeps beside a database. */
 const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
 const SET_ASIDE = ".simulated-kill";
-const WAL_HEADER_BYTES = 32;
+const WAL_HEADER: Part = { from: 0, to: 32 };
 
 /** `PRAGMA synchronous`. */
 export const SYNCHRONOUS_OFF = 0;
@@ -50,6 +52,7 @@ export interface OpenConnection {
  */
 export class Connections {
   private readonly disk: Disk;
+  private readonly writes = new SqliteWrites();
   private open = new Set<OpenConnection>();
 
   constructor(disk: Disk) {
@@ -84,8 +87,9 @@ export class Connections {
 
   /** To be called before whatever may write, for {@link recordCommit} or {@link recordCheckpoint}. */
   before(connection: OpenConnection, nowMs: number): Before {
-    this.recordFile(`${connection.path}-wal`, nowMs);
-    return { state: readWalState(connection.path), walMark: this.walOf(connection)?.mark ?? 0 };
+    const state = readWalState(connection.path);
+    this.recordWal(connection.path, state, nowMs);
+    return { state, walMark: this.walOf(connection)?.mark ?? 0 };
   }
 
   /** SQLite has created or removed what stands beside the database. */
@@ -108,10 +112,10 @@ export class Connections {
     const isSynced = synchronous !== SYNCHRONOUS_OFF;
     const after = readWalState(path);
     const wal = this.walOf(connection);
-    const isRestarted = this.recordFile(`${path}-wal`, nowMs, WAL_HEADER_BYTES);
+    const isRestarted = this.record(`${path}-wal`, nowMs, () => WAL_HEADER);
     if (isRestarted && isSynced) this.syncWal(connection, wal);
-    const hasFrames = this.recordFile(`${path}-wal`, nowMs);
-    const hasPages = this.recordFile(path, nowMs);
+    const hasFrames = this.recordWal(path, after, nowMs);
+    const hasPages = this.recordDatabase(path, after, nowMs);
     if ((hasFrames && synchronous >= SYNCHRONOUS_FULL) || (hasPages && isSynced))
       this.syncWal(connection, wal);
     if (isSynced && hasEnded(before.state, after, hasPages)) this.syncDatabase(connection);
@@ -124,8 +128,8 @@ export class Connections {
     if (this.disk.findFile(path) !== file) return;
     const isSynced = synchronous !== SYNCHRONOUS_OFF;
     const after = readWalState(path);
-    this.recordFile(`${path}-wal`, nowMs);
-    const hasPages = this.recordFile(path, nowMs);
+    this.recordWal(path, after, nowMs);
+    const hasPages = this.recordDatabase(path, after, nowMs);
     const isEnd = hasEnded(before.state, after, hasPages);
     const hasProgressed = hasPages || isEnd || before.state?.copiedFrames !== after?.copiedFrames;
     if (isSynced && hasProgressed) this.syncWal(connection, this.walOf(connection), before.walMark);
@@ -157,23 +161,16 @@ export class Connections {
     fs.writeFileSync(`${path}-wal`, left.wal);
     // In place, and never shorter: others have it mapped.
     if (isShared) writeInPlace(`${path}-shm`, before.index);
-    this.recordFile(`${path}-wal`, nowMs);
-    if (this.recordFile(path, nowMs)) this.walOf(connection)?.sync();
+    this.recordWal(path, undefined, nowMs);
+    if (this.recordDatabase(path, undefined, nowMs)) this.walOf(connection)?.sync();
   }
 
-  /** What was written in a transaction that goes on, or was rolled back. */
-  recordFile(path: string, nowMs: number, limitBytes?: number): boolean {
-    const file = this.disk.findFile(path);
-    if (file === undefined) return false;
-    if (!file.isMirrored) return false;
-    const descriptor = fs.openSync(path, "r");
-    try {
-      const hasChanged = file.record(descriptor, limitBytes);
-      if (hasChanged) this.disk.touched(file, path, nowMs);
-      return hasChanged;
-    } finally {
-      fs.closeSync(descriptor);
-    }
+  /** A database or its WAL, as it is now. */
+  recordFile(path: string, nowMs: number): void {
+    const database = path.endsWith("-wal") ? path.slice(0, -"-wal".length) : path;
+    const state = readWalState(database);
+    if (database === path) this.recordDatabase(path, state, nowMs);
+    else this.recordWal(database, state, nowMs);
   }
 
   /** Before the power is lost. */
@@ -206,6 +203,31 @@ export class Connections {
     close();
     if (bytes !== undefined && !fs.readFileSync(path).equals(bytes)) fs.writeFileSync(path, bytes);
     for (const name of companions) fs.renameSync(name + SET_ASIDE, name);
+  }
+
+  /** @returns whether something was written */
+  private recordDatabase(path: string, state: WalState | undefined, nowMs: number): boolean {
+    return this.record(path, nowMs, (file, descriptor) => this.writes.inDatabase(file, descriptor, state));
+  }
+
+  /** What was written in a transaction that goes on, or was rolled back, as well. @returns whether something was */
+  private recordWal(path: string, state: WalState | undefined, nowMs: number): boolean {
+    return this.record(`${path}-wal`, nowMs, (file, descriptor) =>
+      this.writes.inWal(file, descriptor, state),
+    );
+  }
+
+  private record(path: string, nowMs: number, where: (file: DiskFile, descriptor: number) => Part): boolean {
+    const file = this.disk.findFile(path);
+    if (file?.isMirrored !== true) return false;
+    const descriptor = fs.openSync(path, "r");
+    try {
+      const hasChanged = file.record(descriptor, where(file, descriptor));
+      if (hasChanged) this.disk.touched(file, path, nowMs);
+      return hasChanged;
+    } finally {
+      fs.closeSync(descriptor);
+    }
   }
 
   private walOf({ path }: OpenConnection): DiskFile | undefined {

@@ -1,6 +1,7 @@
 import { readSync } from "node:fs";
 import type { Random } from "../core/random.ts";
 import { Image } from "./image.ts";
+import type { Part } from "./sqlite-writes.ts";
 import { SECTOR_BYTES, WriteLog } from "./write-log.ts";
 
 /** Compared at once; only where something differs, sector by sector. */
@@ -107,26 +108,36 @@ export class DiskFile {
   /**
    * Records what was written to the real file without the knowledge of the disk: by SQLite.
    *
-   * @param limitBytes nothing behind it is looked at
+   * @param part nothing else is looked at
    * @returns whether there was any
    */
-  record(descriptor: number, limitBytes: number = Number.POSITIVE_INFINITY): boolean {
+  record(descriptor: number, part: Part): boolean {
     const { mirror } = this;
-    if (mirror === undefined) return false;
-    const real = readWhole(descriptor, limitBytes);
+    const { to } = part;
+    if (mirror === undefined || part.from === to) return false;
+    const from = part.from - (part.from % BLOCK_BYTES);
+    const real = readPart(descriptor, { from, to });
+    const end = from + real.length;
     let hasChanged = false;
-    if (limitBytes === Number.POSITIVE_INFINITY && real.length < mirror.size) {
-      this.truncate(real.length);
+    if (to === Number.POSITIVE_INFINITY && end < mirror.size) {
+      this.truncate(end);
       hasChanged = true;
     }
+    const known = mirror.bytes.subarray(from);
     for (let start = 0; start < real.length; start += BLOCK_BYTES) {
-      const end = Math.min(start + BLOCK_BYTES, real.length);
-      if (isSame(real, mirror.bytes, start, end)) continue;
+      const stop = Math.min(start + BLOCK_BYTES, real.length);
+      if (isSame(real, known, start, stop)) continue;
       hasChanged = true;
-      for (const [from, to] of differences(real, mirror.bytes, start, end))
-        this.write(from, real.subarray(from, to));
+      for (const [first, last] of differences(real, known, start, stop))
+        this.write(from + first, real.subarray(first, last));
     }
     return hasChanged;
+  }
+
+  /** Whether nobody has written to a part of the real file that the disk does not know of. */
+  isAsRecorded(descriptor: number, part: Part): boolean {
+    const known = this.mirror?.bytes.subarray(part.from, part.to);
+    return known !== undefined && readPart(descriptor, part).equals(known);
   }
 }
 
@@ -148,11 +159,11 @@ function isSame(a: Buffer, b: Buffer, start: number, end: number): boolean {
 }
 
 /** Into memory that the next call uses again. */
-function readWhole(descriptor: number, limitBytes: number): Buffer {
+function readPart(descriptor: number, { from, to }: Part): Buffer {
   for (let done = 0; ;) {
     if (done === scratch.length) scratch = Buffer.concat([scratch, Buffer.alloc(scratch.length)]);
-    const wanted = Math.min(scratch.length, limitBytes) - done;
-    const size = wanted === 0 ? 0 : readSync(descriptor, scratch, done, wanted, done);
+    const wanted = Math.min(scratch.length, to - from) - done;
+    const size = wanted === 0 ? 0 : readSync(descriptor, scratch, done, wanted, from + done);
     done += size;
     if (size === 0) return scratch.subarray(0, done);
   }
