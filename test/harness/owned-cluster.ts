@@ -37,6 +37,11 @@ export class OwnedCluster {
     this.expectNothingLost(step, this.primary);
   }
 
+  /** One that follows and writes nothing, where the replica asks. */
+  async startQuietPrimary(): Promise<ServingProcess> {
+    return this.cleanup.owns(await ServingProcess.start(["primary", this.file, "--port", this.port]));
+  }
+
   async killPrimary(): Promise<void> {
     await this.primary.kill();
     this.note(this.primary);
