@@ -50,6 +50,11 @@ function writeInto(file: string): void {
   writer.close();
 }
 
+function folderForTable(place: LeftBehind): void {
+  place.remove("pages.sum");
+  mkdirSync(place.at("pages.sum"));
+}
+
 /** Of the log that both nodes have. */
 const BEGINNING: StatePoint = { txid: 0, cursor: { segment: 1, offset: 80 }, checksum: 0n, pageCount: 2 };
 
@@ -61,6 +66,10 @@ type State = readonly [
   verdict: Verdict,
   outcome: Start["outcome"] | "begins a new log",
 ];
+
+function isRefusal({ outcome }: Start): boolean {
+  return !["goes on", "resync", "bootstrap"].includes(outcome);
+}
 
 function readable(verdict: Examination | string): string {
   if (typeof verdict === "string") return verdict;
@@ -241,6 +250,7 @@ describe("a primary", () => {
       "refused",
       "unknown_version",
     ],
+    ["a folder for a page table", folderForTable, "damaged", "storage_failed"],
     ["no meta.json", (place) => place.remove("meta.json"), "damaged", "begins a new log"],
     [
       "meta.json that makes no sense",
@@ -342,6 +352,7 @@ describe("a primary", () => {
       return;
     }
     expect(isWell(before) ? "well" : "damaged", said).toBe(verdict);
+    expect(before.isRefused, said).toBe(isRefusal(start));
     if (verdict === "well") expect(isNothing(planRepair(before)), "nothing to repair").toBe(true);
     if (start.outcome !== "goes on") return;
     const keeps = before.log !== null && before.log.damage === null;
@@ -474,6 +485,7 @@ describe("a replica", () => {
       "well",
       "bootstrap",
     ],
+    ["a folder for a page table", folderForTable, "damaged", "storage_failed"],
     ["no meta.json", (place) => place.remove("meta.json"), "damaged", "goes on"],
     [
       "meta.json of a later format",
@@ -496,6 +508,7 @@ describe("a replica", () => {
       return;
     }
     expect(isWell(before) ? "well" : "damaged", said).toBe(verdict);
+    expect(before.isRefused, said).toBe(isRefusal(start));
     expect(isNothing(planRepair(before)), "nothing to repair").toBe(true);
     if (start.outcome === "goes on" && verdict === "well" && before.log !== null)
       expect(start.end).toEqual(before.log.end);

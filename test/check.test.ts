@@ -345,6 +345,13 @@ test("what the commands print of what a loss of power has left", async () => {
   transcript.expectGolden("check/a-loss-of-power");
 });
 
+test("of a replica's folder that no start takes, repair does not say that the replica mends itself", async () => {
+  const folder = copyOf(replicaFile);
+  rmSync(join(folder, "position"));
+  const { code, stdout } = await new Transcript("").run(commands, ["repair", folder]);
+  expect([code, stdout]).toEqual([3, expect.stringContaining("nothing that repair can mend")]);
+});
+
 test("wrong input is refused by name", async () => {
   const folder = copyOf(primaryFile);
   const empty = join(folder, "../empty");

@@ -70,6 +70,8 @@ export interface Examination {
   readonly closedTxid: Txid | null;
   /** Files that are of no use and are made anew by a start: what is wrong with each. */
   readonly useless: readonly { readonly file: string; readonly why: string }[];
+  /** No node starts on it as it is: somebody has to do what the findings advise. */
+  readonly isRefused: boolean;
   readonly findings: readonly Finding[];
 }
 
@@ -98,7 +100,8 @@ export function examine({
     kindOf(logFolder) === "folder" ? onStorage("list", logFolder, () => listSegments(logFolder)) : [];
   const tableFile = join(folder, "pages.sum");
   const table = kindOf(tableFile) === "file" ? examineTable(tableFile) : "missing";
-  const position = role === "replica" ? examinePosition(folder, placePart) : undefined;
+  const place = role === "replica" ? examinePosition(folder, placePart) : undefined;
+  const position = place === "lost" ? undefined : place;
   // A replica that has landed in another log knows of it first by its position.
   const logId = position?.logId ?? meta?.logId;
   const closed = role === "primary" ? readCleanClose(folder) : "missing";
@@ -189,6 +192,11 @@ export function examine({
     table: typeof table === "string" ? null : { ...table, verdict: tableVerdict },
     closedTxid: typeof closed === "object" && closed.logId === logId ? closed.txid : null,
     useless,
+    isRefused:
+      place === "lost" ||
+      (meta === null && kindOf(join(folder, "meta.json")) !== undefined) ||
+      // Where there is a folder instead of a file, or the other way round.
+      namePart.list.some(({ severity }) => severity === "damaged"),
     findings: parts.flatMap(({ list }) => list),
   };
 }
@@ -255,7 +263,7 @@ function readWithProgress(
   );
 }
 
-function examinePosition(folder: string, findings: Findings): Position | undefined {
+function examinePosition(folder: string, findings: Findings): Position | "lost" | undefined {
   const path = join(folder, "position");
   if (kindOf(path) === "folder" || kindOf(path) === "other") return undefined;
   try {
@@ -264,8 +272,7 @@ function examinePosition(folder: string, findings: Findings): Position | undefin
         ? Buffer.alloc(0)
         : onStorage("read", path, () => readFileSync(path).subarray(0, 1024));
     const found = decodePosition(bytes);
-    if (found === undefined) tellNoPosition(folder, findings);
-    return found?.position;
+    return found === undefined ? tellNoPosition(folder, findings) : found.position;
   } catch (error) {
     findings.add("damaged", "position", damageIn(error), {
       offset: 0,
@@ -275,19 +282,24 @@ function examinePosition(folder: string, findings: Findings): Position | undefin
   }
 }
 
-function tellNoPosition(folder: string, findings: Findings): void {
+function tellNoPosition(folder: string, findings: Findings): "lost" | undefined {
   const file = "position";
-  if (kindOf(join(folder, "position.damaged")) === "file")
+  if (kindOf(join(folder, "position.damaged")) === "file") {
     findings.add("note", file, "it was damaged, and a start has set it aside", {
       advice: "The next one compares all pages with the primary's.",
     });
+    return undefined;
+  }
   // The log is followed from a position on, and never before there is one.
-  else if (kindOf(join(folder, "log", "start.json")) === "file")
+  if (kindOf(join(folder, "log", "start.json")) === "file") {
     findings.add("damaged", file, "it is lost", {
       advice:
         "A start takes the database for somebody else's, and refuses. Move it and the data folder away: it is fetched anew.",
     });
-  else findings.add("note", file, "the replica has not landed yet");
+    return "lost";
+  }
+  findings.add("note", file, "the replica has not landed yet");
+  return undefined;
 }
 
 function readCleanClose(folder: string): CleanClose | "missing" | "senseless" {

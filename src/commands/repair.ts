@@ -77,14 +77,15 @@ function changed(folder: string): TailraceError {
 }
 
 function sayNothing({ output }: Call<RepairSettings>, examination: Examination, plan: RepairPlan): number {
-  const { folder, role } = examination;
+  const { folder, role, isRefused } = examination;
+  const mendsItself = role === "replica" && !isRefused;
   const document = { folder, plan, isDone: false, keptIn: null };
   if (plan.refusal !== null) {
     output.data(document, planText(folder, plan));
     return EXIT_NOT_AS_IT_SHOULD;
   }
   if (isWell(examination)) output.data(document, `${folder}: nothing to repair`);
-  else if (role === "replica")
+  else if (mendsItself)
     output.data(
       document,
       `${folder}: nothing to repair: a replica mends itself. Start it; what is damaged it fetches again.`,
@@ -94,7 +95,7 @@ function sayNothing({ output }: Call<RepairSettings>, examination: Examination, 
       document,
       `${folder}: nothing that repair can mend. tailrace check says what is damaged, and what to do.`,
     );
-  return isWell(examination) || role === "replica" ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
+  return isWell(examination) || mendsItself ? EXIT_DONE : EXIT_NOT_AS_IT_SHOULD;
 }
 
 /** @throws invalid_configuration where nobody can be asked */
