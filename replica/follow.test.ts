@@ -2,10 +2,13 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { MessageChannel } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowOptions, FollowThread } from "./follow-thread.ts";
+import { MAX_BATCH_IMAGE_BYTES } from "../shared/plan/merge.ts";
 import type { Notice } from "../shared/notice.ts";
+import { runServer } from "../shared/serve/server.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
 
 let folder: string;
@@ -94,26 +97,46 @@ describe("a replica", () => {
     });
   });
 
-  test("merges a backlog that gathered while it was away into few commits", async () => {
+  test("that was away merges the backlog, resyncs where its place was trimmed, and survives a damaged position", async () => {
+    primary.insert(100);
     const replica = await follow();
     await replica.ready;
     await close(replica);
+
     for (let commit = 0; commit < 50; commit++) primary.insert(20);
-    const again = await follow();
+    const merging = await follow();
     let commits = 0;
-    again.on("applied", () => commits++);
-    await again.sync();
+    merging.on("applied", () => commits++);
+    await merging.sync();
     expect(commits).toBeLessThan(10);
-    expect(again.messages).toEqual([]);
+    expect(merging.messages).toEqual([]);
+    expectIdentical();
+    await close(merging);
+
+    for (let commit = 0; commit < 5; commit++) primary.insert(200, 4000);
+    primary.trim();
+    primary.insert(1);
+    const trimmed = await follow();
+    await trimmed.sync();
+    expect(trimmed.messages.join("\n")).toMatch(/segment_trimmed/);
+    expectIdentical();
+    await close(trimmed);
+
+    writeFileSync(`${edge()}-tailrace/position`, Buffer.alloc(1024, 7));
+    primary.insert(1);
+    const damaged = await follow();
+    await damaged.sync();
+    expect(damaged.messages.join("\n")).toMatch(/neither slot/);
     expectIdentical();
   });
 
   test("applies a transaction larger than its batch memory as one commit", async () => {
     const replica = await follow();
     await replica.ready;
-    const txid = primary.insert(3000, 10_000);
+    const rows = Math.ceil(MAX_BATCH_IMAGE_BYTES / 10_000);
+    const txid = primary.insert(rows, 10_000);
     await replica.waitFor(txid);
-    expect(read("SELECT count(*) FROM t")).toBe("3000");
+    expect(read("SELECT count(*) FROM t")).toBe(String(rows));
     primary.insert(1);
     await replica.sync();
     expectIdentical();
@@ -164,20 +187,7 @@ describe("a replica", () => {
     expectIdentical();
   });
 
-  test("that was away while its place in the log was trimmed resyncs and goes on", async () => {
-    const replica = await follow();
-    await replica.ready;
-    await close(replica);
-    for (let commit = 0; commit < 5; commit++) primary.insert(200, 4000);
-    primary.trim();
-    primary.insert(1);
-    const again = await follow();
-    await again.sync();
-    expect(again.messages.join("\n")).toMatch(/segment_trimmed/);
-    expectIdentical();
-  });
-
-  test("whose file somebody has written to stops and says so, and keeps what was written", async () => {
+  test("whose file somebody has written to stops and says so, and keeps what was written; told to resync, undoes it", async () => {
     const replica = await follow();
     await replica.ready;
     read("CREATE TABLE mine(x)");
@@ -190,22 +200,23 @@ describe("a replica", () => {
     await expect
       .poll(() => replica.status())
       .toMatchObject({ state: "stopped", lastError: { code: "foreign_write" } });
-  });
+    await close(replica);
 
-  test("told to resync after a foreign write undoes it", async () => {
-    const replica = await follow({ onForeignWrite: "resync" });
-    await replica.ready;
+    const resyncing = await follow({ onForeignWrite: "resync" });
+    await resyncing.sync();
+    expect(resyncing.messages.join("\n")).toMatch(/foreign_write/);
+    primary.insert(1);
+    await resyncing.sync();
+    expectIdentical();
+    // While it runs, too.
+    const before = resyncing.messages.length;
     read("CREATE TABLE mine(x)");
     primary.insert(1);
-    await replica.sync();
-    expect(replica.messages.join("\n")).toMatch(/foreign_write/);
+    await resyncing.sync();
+    expect(resyncing.messages.slice(before).join("\n")).toMatch(/foreign_write/);
     expectIdentical();
-  });
+    await close(resyncing);
 
-  test("finds a foreign write that was made while it was not running", async () => {
-    const replica = await follow();
-    await replica.ready;
-    await close(replica);
     read("CREATE TABLE mine(x)");
     const again = await follow();
     await expect(again.ready).rejects.toMatchObject({ code: "foreign_write" });
@@ -261,38 +272,21 @@ describe("a replica", () => {
     expect(read("SELECT count(*) FROM mine")).toBe("0");
   });
 
-  test("with a damaged position compares its pages and goes on", async () => {
-    primary.insert(100);
-    const replica = await follow();
-    await replica.ready;
-    await close(replica);
-    writeFileSync(`${edge()}-tailrace/position`, Buffer.alloc(1024, 7));
-    primary.insert(1);
-    const again = await follow();
-    await again.sync();
-    expect(again.messages.join("\n")).toMatch(/neither slot/);
-    expectIdentical();
-  });
-
   test("feeds another replica", async () => {
     primary.insert(100);
     const replica = await follow();
     await replica.ready;
-    const { MessageChannel } = await import("node:worker_threads");
-    const { startServer } = await import("../shared/serve/serve-thread.ts");
     const { port1, port2 } = new MessageChannel();
     const logFolder = `${edge()}-tailrace/log`;
-    const server = await startServer({
-      host: "127.0.0.1",
-      port: 0,
-      logFolder,
-      enginePort: port2,
-      role: "replica",
-      version: "1.2.3",
-    });
+    const options = { host: "127.0.0.1", port: 0, logFolder, enginePort: port2 };
+    const server = await runServer({ ...options, role: "replica", version: "1.2.3" }, Date.now);
     await replica.connectServe(port1);
     const file = path.join(folder, "second.db");
-    const second = await follow({ primary: server.url, file, dataDir: `${file}-tailrace` });
+    const second = await follow({
+      primary: `http://127.0.0.1:${server.port}`,
+      file,
+      dataDir: `${file}-tailrace`,
+    });
     await second.ready;
     const txid = primary.insert(7);
     await second.waitFor(txid);
@@ -301,5 +295,6 @@ describe("a replica", () => {
     );
     await close(second);
     await server.close(0);
+    port2.close();
   });
 });
