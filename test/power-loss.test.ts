@@ -16,8 +16,6 @@ describe("a primary whose machine loses power", () => {
 
   beforeAll(async () => {
     watcher = await cluster.start();
-    await cluster.primary.kill();
-    cluster.note(cluster.primary);
   });
 
   afterAll(() => cleanup.run());
@@ -27,18 +25,14 @@ describe("a primary whose machine loses power", () => {
     let saidPutBack = false;
     for (let round = 0; round < 3; round++) {
       const what = `TEST_SEED=${chance.seed}, round ${round}`;
-      await cluster.startPrimary();
       await pause(chance.integer(50, 300));
-      await cluster.primary.kill();
-      cluster.note(cluster.primary);
+      await cluster.killPrimary();
       const { cut, from } = cutWal(cluster.file, chance);
       await cluster.startPrimary().catch((error: unknown) => {
         throw new Error(`${what}: WAL cut from frame ${from} to ${cut}`, { cause: error });
       });
       saidPutBack ||= /put back/i.test(cluster.primary.text);
       await cluster.replicaGoesOn();
-      await cluster.primary.kill();
-      cluster.note(cluster.primary);
     }
     expect(saidPutBack, `TEST_SEED=${chance.seed}: something was lost by the database, and put back`).toBe(
       true,
@@ -46,7 +40,6 @@ describe("a primary whose machine loses power", () => {
   });
 
   it("never showed readers of the replica a torn state or an older one", async () => {
-    await cluster.startPrimary();
     await cluster.end(watcher, "after power losses");
   });
 });
