@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { statusSchema } from "../shared/status.ts";
 import type { LogStatus } from "../shared/status.ts";
@@ -48,7 +47,7 @@ async function reload(node: ServingProcess, answer: RegExp): Promise<string> {
   return node.text.slice(from);
 }
 
-it("a primary takes over new limits, names what needs a restart, and refuses an invalid file whole", async () => {
+it("a primary and its replica take over new limits, name what needs a restart, and refuse an invalid file whole", async () => {
   configure({ "keep-log-bytes": "5MiB", "max-log-bytes": "1GiB" });
   const words = ["primary", file, "--config", config, "--segment-size-bytes", "1MiB"];
   const node = await start(words, { TAILRACE_HOLD_INACTIVE_MS: "1h" });
@@ -77,17 +76,12 @@ it("a primary takes over new limits, names what needs a restart, and refuses an 
   configure({ "keep-log-bytes": "9MiB", "max-log-bytes": "8MiB" });
   expect(await reload(node, /refused, .*\n/)).toContain("which is 9MiB");
   expect(await logOf(node)).toMatchObject(changed);
-  await node.stop();
-});
 
-it("a replica does too, told as JSON lines on stderr and as events on stdout", async () => {
-  const primary = await start(["primary", file]);
-  using database = new DatabaseSync(file);
-  database.exec("CREATE TABLE t (x)");
+  // Its replica does too, told as JSON lines on stderr and as events on stdout.
   configure({ "keep-log-bytes": "5MiB" });
   const edge = join(cleanup.folder, "edge.db");
-  const words = ["replica", primary.url, edge, "--config", config, "--json", "--log-format", "json"];
-  const replica = await start(words);
+  const line = ["replica", node.url, edge, "--config", config, "--json", "--log-format", "json"];
+  const replica = await start(line);
   await replica.waitFor(/"event":"ready"/);
 
   configure({ "keep-log-bytes": "7MiB", "log-level": "error" });
@@ -102,19 +96,14 @@ it("a replica does too, told as JSON lines on stderr and as events on stdout", a
   await replica.stop();
   expect(replica.text).toContain('"event":"stopped"');
   expect(replica.text).not.toContain('"name":"stopped"');
-  await primary.stop();
-});
-
-it("a node without a file says that there is none to read, and goes on", async () => {
-  const node = await start(["primary", file]);
-  await reload(node, /warning: SIGHUP: this process was started without --config FILE/);
   await node.stop();
 });
 
 it.each([[[]], [["--json"]], [["--log-format", "json"]]])(
-  "a node outlives whoever read what it says: %j",
+  "a node without a file says that there is none to read, goes on, and outlives whoever read what it says: %j",
   async (words) => {
     const node = await start(["primary", file, ...words]);
+    await reload(node, /SIGHUP: this process was started without --config FILE/);
     node.child.stdout.destroy();
     node.child.stderr.destroy();
     // Each is answered by a line that nobody can read; the second one's answer comes after the first has failed.
