@@ -153,7 +153,9 @@ export class RetentionCheck implements Check {
 
   private measure(site: Site): void {
     const { nowMs } = this.scene;
-    const recent = (this.sizes.get(site) ?? []).filter(({ atMs }) => nowMs - atMs <= LOST_WITHIN_MS);
+    const sizes = this.sizes.get(site) ?? [];
+    // Each was the size until the next: the one that stood when the time of grace began counts as well.
+    const recent = sizes.filter((_, index) => nowMs - (sizes[index + 1]?.atMs ?? nowMs) <= LOST_WITHIN_MS);
     this.sizes.set(site, [...recent, { atMs: nowMs, bytes: site.log.sizeBytes }]);
   }
 

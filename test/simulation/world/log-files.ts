@@ -126,10 +126,14 @@ export class LogFiles {
   /** Of a replica's copy: the first byte that is there. */
   private copyStart(): { readonly segment: number; readonly offset: number } | undefined {
     try {
-      return JSON.parse(readFileSync(join(this.folder, "start.json"), "utf8")) as {
-        segment: number;
-        offset: number;
+      const { segment, offset } = JSON.parse(readFileSync(join(this.folder, "start.json"), "utf8")) as {
+        segment: unknown;
+        offset: unknown;
       };
+      // A bit of it may have been flipped, in the name of a field too.
+      return Number.isSafeInteger(segment) && Number.isSafeInteger(offset)
+        ? { segment: Number(segment), offset: Number(offset) }
+        : undefined;
     } catch {
       return undefined;
     }
