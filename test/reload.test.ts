@@ -80,8 +80,8 @@ it("a primary and its replica take over new limits, name what needs a restart, a
   // Its replica does too, told as JSON lines on stderr and as events on stdout.
   configure({ "keep-log-bytes": "5MiB" });
   const edge = join(cleanup.folder, "edge.db");
-  const line = ["replica", node.url, edge, "--config", config, "--json", "--log-format", "json"];
-  const replica = await start(line);
+  const replicaLine = ["replica", node.url, edge, "--config", config, "--json", "--log-format", "json"];
+  const replica = await start(replicaLine);
   await replica.waitFor(/"event":"ready"/);
 
   configure({ "keep-log-bytes": "7MiB", "log-level": "error" });
