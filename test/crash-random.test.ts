@@ -7,7 +7,7 @@ import { Chance } from "./harness/seed.ts";
 import { assertSameBytes, stepOf } from "./harness/shell.ts";
 
 /** More of the random kills: TAILRACE_CRASH_ROUNDS=200. */
-const RANDOM_ROUNDS = Number(process.env["TAILRACE_CRASH_ROUNDS"] ?? 4);
+const RANDOM_ROUNDS = Number(process.env["TAILRACE_CRASH_ROUNDS"] ?? 3);
 
 describe("primary and replica killed at random moments", () => {
   it(
