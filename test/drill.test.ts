@@ -4,7 +4,7 @@ import { drill } from "./drill/drill.ts";
 import { Chance } from "./harness/seed.ts";
 
 /** Of each kind one that is soon over; `npm run drill` does all of them, for as long as wanted. */
-const SHORT = ["kill-all", "kill-writer", "restore-running"];
+const SHORT = ["kill-all", "restore-running"];
 
 describe("a short drill", () => {
   it(
@@ -23,7 +23,7 @@ describe("a short drill", () => {
       expect(all).toMatchObject({ cycles: SHORT.length, lost: 0, torn: 0 });
       expect(all["acknowledged"]).toBeGreaterThan(0);
       expect(all["found"]).toBe(all["acknowledged"]);
-      expect(all["kills"]).toBeGreaterThanOrEqual(8);
+      expect(all["kills"]).toBeGreaterThanOrEqual(6);
     },
   );
 });
