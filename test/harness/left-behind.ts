@@ -1,4 +1,13 @@
-import { appendFileSync, copyFileSync, cpSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { PositionFile, stampOf } from "../../replica/position-file.ts";
@@ -7,11 +16,21 @@ import { FragmentReader } from "../../shared/log/fragment-reader.ts";
 import { identityOf } from "../../shared/sqlite/held-files.ts";
 import type { Cursor } from "../../shared/units.ts";
 import { temporaryFolder } from "./folder.ts";
+import type { Start } from "./start-here.ts";
 import { newestSegment, segment } from "./stopped-nodes.ts";
 
 /** Of the machine before it went down, and now. */
 export const BOOT: string = "a".repeat(32);
 export const NEXT_BOOT: string = "b".repeat(32);
+
+/** What check ends with, and what comes of the start. `refused`: neither takes the folder. */
+export type Verdict = "well" | "damaged" | "refused";
+export type State = readonly [
+  what: string,
+  spoil: (place: LeftBehind) => void,
+  verdict: Verdict,
+  outcome: Start["outcome"] | "begins a new log",
+];
 
 /** A copy of all that a stopped node has left, to be brought into the state that a crash leaves; until the test ends. */
 export class LeftBehind {
@@ -56,6 +75,11 @@ export class LeftBehind {
   /** Changes members of a document. */
   edit(name: string, changes: object): void {
     writeFileSync(this.at(name), JSON.stringify({ ...this.read(name), ...changes }));
+  }
+
+  putFolderForTable(): void {
+    this.remove("pages.sum");
+    mkdirSync(this.at("pages.sum"));
   }
 
   /** A primary was killed: nothing of its end was noted but in the log. */
