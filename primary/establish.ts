@@ -129,11 +129,13 @@ function openLog(options: EstablishOptions, meta: Meta): LogWriter | string {
   if (!existsSync(folder.logFolder) || listSegments(folder.logFolder).length === 0)
     return "its segments are gone";
   try {
-    const lacking = lackingAfter(meta, bootId, readCleanClose(folder));
+    const closed = readCleanClose(folder);
+    const lacking = lackingAfter(meta, bootId, closed);
     const { log, cut } = LogWriter.open({
       ...logOptions(options, meta, { txid: 0, checksum: 0n, pageCount: 0 }),
       // All of a slice is synced at once: some of it may be there without what comes before. Nobody was told of it.
       lackingAfter: lacking,
+      syncedTxid: closed?.logId === meta.logId ? closed.txid : undefined,
     });
     if (cut !== undefined) {
       const what = lacking === undefined ? "an unfinished record" : "what the machine went down over";

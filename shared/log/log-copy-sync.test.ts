@@ -2,7 +2,9 @@ import type * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { temporaryFolder } from "../../test/harness/folder.ts";
+import { History } from "../../test/harness/history.ts";
 import { LogCopy } from "./log-copy.ts";
+import { LogWriter } from "./log-writer.ts";
 
 /** Writes since the last sync of anything, as the system would still have to carry them out. */
 const pending: { bytes: string; offset: number }[] = [];
@@ -23,7 +25,7 @@ vi.mock("node:fs", async (original) => {
   return {
     ...real,
     writeSync: (descriptor: number, bytes: Buffer, from: number, count: number, position: number) => {
-      pending.push({ bytes: bytes.toString("utf8", from, from + count), offset: position });
+      pending.push({ bytes: bytes.toString("latin1", from, from + count), offset: position });
       return real.writeSync(descriptor, bytes, from, count, position);
     },
     fdatasyncSync: () => carryOut(),
@@ -125,4 +127,40 @@ test("of two syncs side by side only one is told that the disk has failed, and n
   expect(copy.unsyncedBytes).toBe(0);
   expect(onDisk).toEqual([{ bytes: "first.", offset: 0 }]);
   copy.close();
+});
+
+test("what an earlier process has logged since its last close in order is written again at the start: it may have died between a sync that failed and the cut", () => {
+  const folder = join(temporaryFolder(), "log");
+  const history = new History();
+  const open = (syncedTxid?: number): LogWriter =>
+    LogWriter.open({
+      folder,
+      logId: "0".repeat(32),
+      epoch: 1,
+      pageSizeBytes: 512,
+      segmentSizeBytes: 1 << 20,
+      durability: "commit",
+      clock: () => 0,
+      initial: history.initial,
+      syncedTxid,
+    }).log;
+  const earlier = open();
+  const [first, second] = [history.record()[0]!, history.record()[0]!];
+  earlier.append(first);
+  earlier.append(second);
+  earlier.close();
+  for (const [syncedTxid, offset] of [
+    [undefined, 0],
+    [1, 80 + first.length],
+    [2, 80 + first.length + second.length],
+  ] as const) {
+    onDisk.length = 0;
+    open(syncedTxid).close();
+    const written = onDisk.map(({ bytes, offset: at }) => ({
+      offset: at,
+      end: at + Buffer.byteLength(bytes, "latin1"),
+    }));
+    const end = 80 + first.length + second.length;
+    expect(written).toEqual(offset === end ? [] : [{ offset, end }]);
+  }
 });

@@ -18,7 +18,7 @@ import { TailraceError, assert } from "../errors.ts";
 import { compareCursors } from "../format/cursor.ts";
 import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { syncFolder, writeFileAtomically } from "../storage/atomic-file.ts";
-import { readAt, writeAt } from "../storage/positioned-io.ts";
+import { writeAgain, writeAt } from "../storage/positioned-io.ts";
 import { onStorage } from "../storage/storage-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { DamagedLogError } from "./damaged-log-error.ts";
@@ -26,7 +26,6 @@ import { FragmentReader } from "./fragment-reader.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 
 const datasync = promisify(fdatasync);
-const REWRITE_BYTES = 1 << 20;
 
 /**
  * A replica's copy of the primary's log: the same files with the same bytes, filled chunk by chunk. Where the copy
@@ -296,18 +295,10 @@ export class LogCopy {
   private writeAgain(): void {
     const from =
       compareCursors(this.syncedCursor, this.startCursor) < 0 ? this.startCursor : this.syncedCursor;
-    const buffer = Buffer.alloc(REWRITE_BYTES);
     for (let { segment, offset } = from; segment <= this.endCursor.segment; segment++, offset = 0) {
       const descriptor = openSync(segmentPath(this.folder, segment), "r+");
       try {
-        for (
-          let size = readAt(descriptor, buffer, offset);
-          size > 0;
-          size = readAt(descriptor, buffer, offset)
-        ) {
-          writeAt(descriptor, buffer.subarray(0, size), offset);
-          offset += size;
-        }
+        writeAgain(descriptor, offset);
         fdatasyncSync(descriptor);
       } finally {
         closeSync(descriptor);

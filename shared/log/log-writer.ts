@@ -5,10 +5,12 @@ import { decodeFragmentHeader } from "../format/record.ts";
 import type { WalMark } from "../format/record.ts";
 import { SEGMENT_HEADER_BYTES, encodeSegmentHeader } from "../format/segment.ts";
 import { writeFileAtomically } from "../storage/atomic-file.ts";
+import { writeAgain } from "../storage/positioned-io.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { LogChain } from "./log-chain.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 import { verifyLog } from "./verify-log.ts";
+import type { OnProven } from "./verify-log.ts";
 import { causeText, onStorage } from "../storage/storage-error.ts";
 import { systemHint } from "../system-error.ts";
 
@@ -46,6 +48,8 @@ export interface LogWriterOptions {
   readonly initial: { readonly txid: Txid; readonly checksum: bigint; readonly pageCount: number };
   /** Of a log that is there: power may have been lost while records after this transaction were on their way to the disk. */
   readonly lackingAfter?: Txid | undefined;
+  /** And everything up to this transaction was on the disk when the log was closed in order. */
+  readonly syncedTxid?: Txid | undefined;
   readonly storage?: LogStorage;
 }
 
@@ -96,11 +100,17 @@ export class LogWriter {
       createSegment(options, 1, chain);
     }
     const segments = listSegments(folder);
+    let synced: Cursor = { segment: 0, offset: 0 };
+    const onProven: OnProven = (at, { head }) => {
+      if (head.txid <= (options.syncedTxid ?? -1)) synced = at;
+    };
     const { chain, end, tornBytes } = onStorage("read", folder, () =>
-      verifyLog(folder, segments, options.logId, undefined, options.lackingAfter),
+      verifyLog(folder, segments, options.logId, onProven, options.lackingAfter),
     );
     const log = new LogWriter(options, chain, segments[0]!, end);
     if (tornBytes > 0) log.truncate(end.offset);
+    // An earlier process may have died between a sync that failed and the cut that follows it.
+    if (options.durability !== "os") log.writeAgain(synced.segment === end.segment ? synced.offset : 0);
     log.flush();
     return tornBytes > 0 ? { log, cut: { ...end, bytes: tornBytes } } : { log };
   }
@@ -203,6 +213,12 @@ export class LogWriter {
   sync(): void {
     if (this.brokenBy !== undefined) throw this.brokenBy;
     if (this.syncedEnd !== this.recordEnd || this.options.durability === "os") this.flush();
+  }
+
+  private writeAgain(from: number): void {
+    onStorage("write", segmentPath(this.options.folder, this.recordEnd.segment), () =>
+      writeAgain(this.descriptor, from),
+    );
   }
 
   private flush(): void {

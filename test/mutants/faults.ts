@@ -212,11 +212,9 @@ export const FAULTS: readonly Fault[] = [
     name: "torn-tail-kept",
     mistake: "goes on writing behind a torn record",
     file: "shared/log/log-writer.ts",
-    from: `    if (tornBytes > 0) log.truncate(end.offset);
-    log.flush();`,
+    from: `    if (tornBytes > 0) log.truncate(end.offset);`,
     to: `    if (tornBytes < 0) log.truncate(end.offset);
-    log.writeOffset += tornBytes;
-    log.flush();`,
+    log.writeOffset += tornBytes;`,
     tests: ["shared/log/log-writer.test.ts"],
   },
   {
