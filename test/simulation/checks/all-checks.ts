@@ -19,7 +19,7 @@ export class AllChecks implements Check {
   readonly atomicity: AtomicityCheck;
   readonly localFirst: LocalFirstCheck;
   readonly liveness: LivenessCheck;
-  private readonly unverified: NothingUnverifiedCheck;
+  readonly unverified: NothingUnverifiedCheck;
   private readonly bounds: BoundsCheck;
   private readonly scene: Scene;
   private readonly checks: readonly Check[];

@@ -22,9 +22,16 @@ interface Said {
 export class NothingUnverifiedCheck {
   private readonly scene: Scene;
   private readonly seen = new Map<Site, ReadonlySet<string>>();
+  /** Without what tells a snapshot's files from one another. */
+  private readonly flippedPaths = new Set<string>();
 
   constructor(scene: Scene) {
     this.scene = scene;
+  }
+
+  /** A bit has flipped in a file: of a snapshot that is just being made, nobody can know before it is fetched. */
+  flipped(path: string): void {
+    this.flippedPaths.add(path.replace(/\.(db|sums|json)(\.tmp)?$/, ""));
   }
 
   /** Something has changed in the folder of snapshots. */
@@ -38,6 +45,7 @@ export class NothingUnverifiedCheck {
   }
 
   private verify(site: Site, folder: string, name: string): void {
+    if (this.flippedPaths.has(join(folder, name.replace(/\.json$/, "")))) return;
     const said = JSON.parse(readFileSync(join(folder, name), "utf8")) as Said;
     const pages = fileBytes(join(folder, name.replace(/json$/, "db")));
     const { pageSize } = this.scene.settings;

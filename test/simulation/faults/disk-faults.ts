@@ -57,6 +57,7 @@ export const diskFaults: Readonly<Record<string, Action>> = {
     if (paths.length === 0) return;
     const path = random.pick(paths);
     site.machine.disk.flipBit(path);
+    world.checks.unverified.flipped(path);
     if (path.startsWith(site.log.folder) || path.endsWith("position")) site.isSpoilt = true;
     if (path === join(site.dataDir, "position")) world.checks.forgot(site, "position");
   }),
