@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { crc32 } from "node:zlib";
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { SEGMENT_HEADER_BYTES } from "../shared/format/segment.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
@@ -10,9 +11,23 @@ import { temporaryFolder } from "../test/harness/folder.ts";
 const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
 const INSERT = "for i in range(60): c.execute('insert into t(b) values(?)', (os.urandom(3000),))";
 
+const OPTIONS = { segmentSizeBytes: 65_536 };
+/** What a primary left when it was stopped; each test has its own copy. */
+let left: { readonly folder: string; readonly logId: string } | undefined;
+afterAll(() => rmSync(left!.folder, { recursive: true, force: true }));
+
 /** Stopped, with a log of several segments. */
 async function stopped(): Promise<{ database: CapturedDatabase; logId: string; logFolder: string }> {
-  const database = new CapturedDatabase({ segmentSizeBytes: 65_536 });
+  left ??= await makeAndStop();
+  const folder = temporaryFolder();
+  execFileSync("cp", ["-a", `${left.folder}/.`, folder]);
+  const database = new CapturedDatabase(OPTIONS, folder);
+  return { database, logId: left.logId, logFolder: join(database.dataDir, "log") };
+}
+
+async function makeAndStop(): Promise<NonNullable<typeof left>> {
+  const folder = mkdtempSync(join(tmpdir(), "tailrace-damaged-log-"));
+  const database = new CapturedDatabase(OPTIONS, folder);
   database.python(SETUP);
   await database.start();
   database.python(INSERT);
@@ -20,7 +35,7 @@ async function stopped(): Promise<{ database: CapturedDatabase; logId: string; l
   await database.capture.snapshot();
   const { logId } = (await database.status()).log;
   await database.stop();
-  return { database, logId, logFolder: join(database.dataDir, "log") };
+  return { folder, logId };
 }
 
 /** Started again, a new log begins; it is followed to its end. */
