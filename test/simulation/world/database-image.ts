@@ -26,7 +26,7 @@ interface Index {
 export class DatabaseImage {
   readonly file: string;
   private readonly pageSize: number;
-  private bytes = Buffer.alloc(0);
+  private bytes: Buffer = Buffer.alloc(0);
   private hashes: bigint[] = [];
   private at: Index | undefined;
   private sum = 0n;
@@ -74,8 +74,10 @@ export class DatabaseImage {
       at !== undefined && at.salts === index.salts && at.copied === index.copied && at.stamp === index.stamp;
     if (isSame && at.change === index.change && at.frames === index.frames) return this.bytes.length > 0;
     const isLonger = isSame && at.frames > 0 && index.frames > at.frames;
-    if (!isLonger && !this.readAll(index)) return false;
-    if (index.frames > 0 && !this.overlay(isLonger ? at.frames : 0, index)) return false;
+    const frames = this.readFrames(isLonger ? at.frames : 0, index);
+    if (frames === undefined) return false;
+    if (isLonger) this.goOn(frames, index.pageCount);
+    else if (!this.readAll(frames, index)) return false;
     this.at = index;
     return true;
   }
@@ -103,47 +105,65 @@ export class DatabaseImage {
     };
   }
 
-  private readAll(index: Index): boolean {
+  /** @returns undefined where they are not there, or are of another WAL */
+  private readFrames(after: number, { frames, salts }: Index): Buffer | undefined {
+    if (frames === 0) return Buffer.alloc(0);
+    const { frameBytes } = this;
+    const size = (frames - after) * frameBytes;
+    const wal = fileRange(`${this.file}-wal`, WAL_HEADER_BYTES + after * frameBytes, size);
+    if (wal === undefined || wal.length < size) return undefined;
+    const wanted = Buffer.from(salts, "hex");
+    for (let at = 0; at < size; at += frameBytes)
+      if (wanted.compare(wal, at + 8, at + 16) !== 0) return undefined;
+    return wal;
+  }
+
+  /** The file, and the frames over it. Pages that are as they were keep their hash. */
+  private readAll(wal: Buffer, index: Index): boolean {
     const file = fileBytes(this.file);
     if (file === undefined || file.length < 100) return false;
     const pageCount = index.frames > 0 ? index.pageCount : file.readUInt32BE(28);
-    this.bytes = Buffer.alloc(pageCount * this.pageSize);
-    file.copy(this.bytes, 0, 0, Math.min(file.length, this.bytes.length));
-    this.hashes = [];
-    this.sum = 0n;
-    for (let page = 1; page <= pageCount; page++) this.enter(page);
+    const before = this.bytes;
+    this.cut(pageCount);
+    this.bytes = resized(file, pageCount * this.pageSize);
+    this.overlay(wal);
+    for (let page = 1; page <= pageCount; page++) {
+      const [start, end] = [(page - 1) * this.pageSize, page * this.pageSize];
+      const isSame = end <= before.length && this.bytes.compare(before, start, end, start, end) === 0;
+      if (!isSame) this.enter(page);
+    }
     return pageCount > 0;
   }
 
-  private overlay(after: number, { frames, pageCount, salts }: Index): boolean {
-    const frameBytes = FRAME_HEADER_BYTES + this.pageSize;
-    const wal = fileRange(
-      `${this.file}-wal`,
-      WAL_HEADER_BYTES + after * frameBytes,
-      (frames - after) * frameBytes,
-    );
-    if (wal === undefined || wal.length < (frames - after) * frameBytes) return false;
-    this.resize(pageCount);
-    for (let offset = 0; offset < wal.length; offset += frameBytes) {
-      if (wal.toString("hex", offset + 8, offset + 16) !== salts) return false;
-      const page = wal.readUInt32BE(offset);
-      if (page > pageCount) continue;
-      wal.copy(this.bytes, (page - 1) * this.pageSize, offset + FRAME_HEADER_BYTES, offset + frameBytes);
-      this.enter(page);
-    }
-    return true;
+  private goOn(wal: Buffer, pageCount: number): void {
+    const before = this.pageCount;
+    this.cut(pageCount);
+    this.bytes = resized(this.bytes, pageCount * this.pageSize);
+    const pages = new Set(this.overlay(wal));
+    for (let page = before + 1; page <= pageCount; page++) pages.add(page);
+    for (const page of pages) this.enter(page);
   }
 
-  private resize(pageCount: number): void {
-    const before = this.pageCount;
-    for (let page = pageCount + 1; page <= before; page++) this.sum ^= this.hashes[page] ?? 0n;
-    if (pageCount <= before) {
-      this.bytes = this.bytes.subarray(0, pageCount * this.pageSize);
-      this.hashes.length = pageCount + 1;
-      return;
+  /** @returns the pages that it lays over others */
+  private overlay(wal: Buffer): number[] {
+    const { pageCount, pageSize, frameBytes } = this;
+    const pages: number[] = [];
+    for (let at = 0; at < wal.length; at += frameBytes) {
+      const page = wal.readUInt32BE(at);
+      if (page > pageCount) continue;
+      wal.copy(this.bytes, (page - 1) * pageSize, at + FRAME_HEADER_BYTES, at + frameBytes);
+      pages.push(page);
     }
-    this.bytes = Buffer.concat([this.bytes, Buffer.alloc((pageCount - before) * this.pageSize)]);
-    for (let page = before + 1; page <= pageCount; page++) this.enter(page);
+    return pages;
+  }
+
+  /** Pages behind that are not there any more. */
+  private cut(pageCount: number): void {
+    for (const hash of this.hashes.splice(pageCount + 1)) this.sum ^= hash ?? 0n;
+  }
+
+  private get frameBytes(): number {
+    return FRAME_HEADER_BYTES + this.pageSize;
   }
 
   private enter(page: number): void {
@@ -151,6 +171,13 @@ export class DatabaseImage {
     this.sum ^= (this.hashes[page] ?? 0n) ^ hash;
     this.hashes[page] = hash;
   }
+}
+
+/** The same bytes, cut off, or with zeros behind them. */
+function resized(bytes: Buffer, size: number): Buffer {
+  return bytes.length >= size
+    ? bytes.subarray(0, size)
+    : Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
 }
 
 /** XXH64 of the page, seeded with its number. */
