@@ -1,10 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, it } from "vitest";
 import { Cleanup } from "./harness/cleanup.ts";
-import { until } from "./harness/node-process.ts";
 import { OwnedCluster } from "./harness/owned-cluster.ts";
 import { Chance } from "./harness/seed.ts";
-import { assertSameBytes, stepOf } from "./harness/shell.ts";
+import { assertSameBytes } from "./harness/shell.ts";
 
 /** More of the random kills: TAILRACE_CRASH_ROUNDS=200. */
 const RANDOM_ROUNDS = Number(process.env["TAILRACE_CRASH_ROUNDS"] ?? 3);
@@ -34,11 +33,7 @@ describe("primary and replica killed at random moments", () => {
         await cluster.end(watcher, `TEST_SEED=${chance.seed}`);
         // The primary is gone for good; one without load serves the rest.
         const quiet = await cluster.startQuietPrimary();
-        await until(
-          "replica has all",
-          () => stepOf(cluster.edge),
-          (step) => step === stepOf(cluster.file),
-        );
+        await cluster.replicaHasAll();
         await cluster.replica.stop();
         await quiet.stop();
         assertSameBytes(cluster.file, cluster.edge);

@@ -7,6 +7,8 @@ import { stepOf } from "./shell.ts";
 import { Watcher } from "./watcher.ts";
 
 const OWN_PRIMARY = fileURLToPath(new URL("../programs/own-primary.ts", import.meta.url));
+/** Of a replica whose primary dies again and again. */
+const LONGEST_PAUSE_MS = 10_000;
 const FIRST_STEP = /^ack (\d+) \d+$/m;
 
 /** A primary that owns its database, a replica of it, and what has been acknowledged so far. */
@@ -80,14 +82,28 @@ export class OwnedCluster {
 
   /** The database has every acknowledged step, and the replica gets to it and beyond. */
   async replicaGoesOn(): Promise<void> {
+    this.expectAcknowledged();
+    await this.replicaGetsTo(this.acknowledged + 1);
+  }
+
+  /** The same of a primary that does not write: there is nothing beyond. */
+  async replicaHasAll(): Promise<void> {
+    this.expectAcknowledged();
+    await this.replicaGetsTo(stepOf(this.file));
+  }
+
+  private expectAcknowledged(): void {
     expect(stepOf(this.file), "the primary's database has what was acknowledged").toBeGreaterThanOrEqual(
       this.acknowledged,
     );
-    const goal = this.acknowledged + 1;
+  }
+
+  private async replicaGetsTo(goal: number): Promise<void> {
     await until(
       "replica goes on",
       () => stepOf(this.edge),
       (step) => step >= goal,
+      LONGEST_PAUSE_MS * 2,
     );
   }
 

@@ -11,7 +11,7 @@ import { openPrimary } from "../../src/primary.ts";
 import { CREATE_SPREAD, STEP_SPREAD } from "../harness/watcher.ts";
 
 /** Each step is 100 KB of log: without a pause, starts would be spent on verifying gigabytes. */
-const STEP_PAUSE_MS = 4;
+const STEP_PAUSE_MS = 8;
 
 const [file = "", port = "0", durability = "commit"] = process.argv.slice(2);
 const primary = await openPrimary({
