@@ -344,7 +344,7 @@ export class LocalReplica {
   /** The position to leave behind at an orderly close; undefined where it cannot be vouched for. */
   private leavable(): Position | undefined {
     const { standing, database } = this;
-    if (standing?.isExact !== true) return undefined;
+    if (standing?.isExact !== true || standing.care.isWalDoubtful) return undefined;
     try {
       // What readers keep from being copied stays in the WAL, and must be there also after a power loss.
       database?.appender.sync();

@@ -155,9 +155,17 @@ test("the floor rises to what is in the file whole, and an emptied WAL is writte
   // A reader keeps the last frame from being copied.
   await tend();
   expect(noted).toEqual([]);
+  // A sync has failed: the next one would succeed without what that was for.
+  const { passive } = checkpointer;
+  checkpointer.passive = () => Promise.reject(new Error("EIO"));
+  await tend();
+  checkpointer.passive = passive;
+  await tend();
+  expect(care.isWalDoubtful).toBe(true);
   copiedFrames = frames;
   await tend();
   expect(noted).toEqual([{ floor: applied }]);
+  expect(care.isWalDoubtful).toBe(false);
   await tend();
   expect(noted[1]).toEqual({
     floor: applied,

@@ -33,6 +33,8 @@ export class WalCare {
   private running: Promise<void> | undefined;
   private finishing: Promise<void> | undefined;
   private isOver = false;
+  /** A sync of the WAL may have failed: those after it prove nothing, until all of it has been copied into the database file. */
+  isWalDoubtful = false;
   private copiedFrames = 0;
   private lastTryMs = -Infinity;
   private lastVainFinishMs = -Infinity;
@@ -192,6 +194,7 @@ export class WalCare {
     const { salts } = appender.header;
     failpoint("checkpoint.before");
     const { checkpointedFrames, busy } = await checkpointer.passive().catch((error: unknown) => {
+      this.isWalDoubtful = true;
       this.metrics.checkpoints.inc({ result: "failed" });
       throw error;
     });
@@ -204,6 +207,7 @@ export class WalCare {
     if (!isComplete) return;
     // Without this the thread that applies would wait for a disk full of log.
     await this.copy.syncAhead();
+    this.isWalDoubtful = false;
     this.raiseFloor(state);
   }
 
