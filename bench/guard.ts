@@ -1,49 +1,59 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { canCountInstructions } from "./guard/instructions.ts";
+import { readBaselines, thisMachine, writeBaselines } from "./guard/baselines.ts";
+import { whyNotCounted } from "./guard/instructions.ts";
 import { judge } from "./guard/judge.ts";
 import { QUESTIONS, measure } from "./guard/questions.ts";
+import type { Question } from "./guard/questions.ts";
 import type { Bench, BenchResult } from "./harness/result.ts";
 import { rounded } from "./harness/result.ts";
 
-const BASELINES = new URL("guard/baselines.json", import.meta.url);
-/** `npm run bench -- guard` with this set to 1 records what it measures. */
+/** `BENCH_RECORD=1 npm run bench -- guard` records what it measures, time as well: on a quiet machine. */
 const isRecording = process.env["BENCH_RECORD"] === "1";
 
-function readBaselines(): Record<string, number> {
-  return existsSync(BASELINES) ? (JSON.parse(readFileSync(BASELINES, "utf8")) as Record<string, number>) : {};
+async function run(): Promise<BenchResult> {
+  const recorded = readBaselines();
+  const here = thisMachine();
+  const why = whyNotCounted();
+  const ratios: Record<string, number> = {};
+  const rows: Record<string, string | number>[] = [];
+  if (why !== undefined)
+    console.error(`no instructions are counted, time is taken instead, which says less: ${why}`);
+  if (recorded.node !== here.node && !isRecording)
+    console.error(`recorded with node ${recorded.node || "–"}, this is ${here.node}`);
+  for (const question of QUESTIONS) {
+    const isCounted = question.measure === "instructions";
+    if (isCounted ? why !== undefined : why === undefined && !isRecording) continue;
+    const measured = await measure(question);
+    const baseline =
+      isCounted || recorded.processor === here.processor ? recorded.ratios[question.name] : undefined;
+    const judged = judge(measured, baseline ?? Number.NaN, question.limitPart);
+    rows.push(row(question, measured.ratios.length, baseline, judged));
+    if (judged.verdict !== "unstable") ratios[question.name] = rounded(judged.ratio, 4);
+    if (judged.verdict === "worse" && !isRecording) {
+      process.exitCode = 1;
+      console.error(`${question.name}: ${question.asks}: dearer by ${percent(judged.grownPart)}`);
+    }
+  }
+  if (isRecording) writeBaselines({ ...here, ratios });
+  return { rows, figures: ratios };
 }
 
-async function run(): Promise<BenchResult> {
-  const baselines = readBaselines();
-  const isCounting = canCountInstructions();
-  const rows: Record<string, string | number>[] = [];
-  const figures: Record<string, number> = {};
-  for (const question of QUESTIONS) {
-    const { name, limitPart } = question;
-    if (question.measure === "instructions" && !isCounting) {
-      rows.push({ question: name, verdict: "not asked: `perf stat` counts no instructions on this machine" });
-      continue;
-    }
-    const measured = await measure(question);
-    const recorded = baselines[name] ?? Number.NaN;
-    const { ratio, spreadPart, noisePart, grownPart, verdict } = judge(measured, recorded, limitPart);
-    rows.push({
-      question: name,
-      verdict: Number.isNaN(recorded) && verdict !== "unstable" ? "nothing recorded yet" : verdict,
-      ratio: rounded(ratio, 4),
-      recorded,
-      grown: percent(grownPart),
-      limit: percent(limitPart),
-      spread: `±${percent(spreadPart)}`,
-      noise: `±${percent(noisePart)}`,
-      rounds: measured.ratios.length,
-    });
-    figures[`${name}Ratio`] = rounded(ratio, 4);
-    if (isRecording && verdict !== "unstable") baselines[name] = rounded(ratio, 4);
-    if (verdict === "worse" && !isRecording) process.exitCode = 1;
-  }
-  if (isRecording) writeFileSync(BASELINES, `${JSON.stringify(baselines, null, 2)}\n`);
-  return { rows, figures };
+function row(
+  { name, limitPart }: Question,
+  rounds: number,
+  baseline: number | undefined,
+  { ratio, verdict, grownPart, spreadPart, noisePart }: ReturnType<typeof judge>,
+): Record<string, string | number> {
+  return {
+    question: name,
+    verdict: baseline === undefined && verdict !== "unstable" ? "nothing recorded for this machine" : verdict,
+    ratio: rounded(ratio, 4),
+    recorded: baseline ?? "–",
+    grown: percent(grownPart),
+    limit: percent(limitPart),
+    spread: `±${percent(spreadPart)}`,
+    noise: `±${percent(noisePart)}`,
+    rounds,
+  };
 }
 
 function percent(part: number): string {

@@ -1,41 +1,58 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import type { SpawnSyncReturns } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const PROGRAM = fileURLToPath(new URL("../programs/guarded-work.ts", import.meta.url));
-const EVENTS = "instructions:u,instructions:k";
+/** Those in the kernel depend on what else the machine does, and often not everybody may count them. */
+const EVENT = "instructions:u";
 
-/** What one run of bench/programs/guarded-work.ts cost. */
-export interface Cost {
-  /** Of the whole process with all its threads, in the kernel as well; undefined where this machine cannot count them. */
-  readonly instructions: number | undefined;
-  /** Of the work itself, as the thread that does it sees it. */
-  readonly tookMs: number;
-}
+/** What may be measured of a work: the instructions of the thread that does it, whatever else runs; or how long it took. */
+export type Measure = "instructions" | "time";
 
-/** Whether this machine counts instructions: virtual ones often do not, and `perf` is not everywhere. */
-export function canCountInstructions(): boolean {
-  const { status, stderr } = spawnSync("perf", ["stat", "-x,", "-e", EVENTS, "true"], { encoding: "utf8" });
-  return status === 0 && sumOf(stderr) !== undefined;
-}
-
-/** Runs the program to its end. @throws when it fails */
-export function costOf(argv: readonly string[], isCounting: boolean): Cost {
-  const command = [process.execPath, PROGRAM, ...argv];
-  if (!isCounting) {
-    const printed = execFileSync(command[0]!, command.slice(1), { encoding: "utf8" });
-    return { instructions: undefined, tookMs: tookMs(printed) };
+/** Why this machine does not count instructions; undefined where it does. Virtual ones often do not, and perf is not everywhere. */
+export function whyNotCounted(): string | undefined {
+  try {
+    const { error, status, stderr } = counting(["true"], []);
+    if (error !== undefined) throw error;
+    return countIn(stderr) === undefined ? `perf (exit ${status}) says: ${stderr.trim()}` : undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
-  const counted = spawnSync("perf", ["stat", "-x,", "-e", EVENTS, "--", ...command], { encoding: "utf8" });
-  if (counted.status !== 0) throw new Error(counted.stderr);
-  return { instructions: sumOf(counted.stderr), tookMs: tookMs(counted.stdout) };
 }
 
-function tookMs(printed: string): number {
-  return (JSON.parse(printed) as { tookMs: number }).tookMs;
+/** Runs bench/programs/guarded-work.ts to its end. @throws when it fails */
+export function costOf(argv: readonly string[], measure: Measure): number {
+  const command = [process.execPath, PROGRAM, ...argv];
+  if (measure === "time") {
+    const printed = execFileSync(command[0]!, command.slice(1), { encoding: "utf8" });
+    return (JSON.parse(printed) as { tookMs: number }).tookMs;
+  }
+  // Nothing counts before the program says so.
+  const { error, status, stderr } = counting(command, ["-D", "-1"]);
+  const count = countIn(stderr);
+  if (error !== undefined || status !== 0 || count === undefined) throw error ?? new Error(stderr);
+  return count;
 }
 
-/** Of both lines; undefined where one was not counted. */
-function sumOf(report: string): number | undefined {
-  const counts = [...report.matchAll(/^(\d+),,instructions:[uk]/gm)].map(([, count]) => Number(count));
-  return counts.length === 2 ? counts[0]! + counts[1]! : undefined;
+/** Of the command's first thread alone. */
+function counting(command: readonly string[], options: readonly string[]): SpawnSyncReturns<string> {
+  const folder = mkdtempSync(join(tmpdir(), "tailrace-guard-"));
+  try {
+    const pipes = [join(folder, "commands"), join(folder, "answers")];
+    execFileSync("mkfifo", pipes);
+    const control = pipes.join(",");
+    const argv = ["stat", "-i", "-x,", "-e", EVENT, "--control", `fifo:${control}`, ...options, "--"];
+    const env = { ...process.env, GUARD_CONTROL: control };
+    return spawnSync("perf", [...argv, ...command], { encoding: "utf8", env });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function countIn(report: string): number | undefined {
+  const [, count] = /^(\d+),,instructions:u/m.exec(report) ?? [];
+  return count === undefined ? undefined : Number(count);
 }
