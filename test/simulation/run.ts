@@ -124,10 +124,16 @@ class Run {
     const { checks } = world;
     this.isCalm = true;
     world.guard(() => world.calm());
-    const sinceMs = world.nowMs;
-    const since = this.steps;
+    let sinceMs = world.nowMs;
+    let since = this.steps;
     const isOver = (): boolean => world.nowMs - sinceMs > CALM_MS || this.steps - since > MAX_CALM_STEPS;
-    await this.advance(() => checks.liveness.missing === undefined || isOver());
+    const isDone = (): boolean => checks.liveness.missing === undefined;
+    await this.advance(() => isDone() || isOver());
+    if (!isDone() && world.repairSpoilt()) {
+      sinceMs = world.nowMs;
+      since = this.steps;
+      await this.advance(() => isDone() || isOver());
+    }
     world.guard(() => {
       const { missing } = checks.liveness;
       if (missing !== undefined) checks.liveness.tooLate(missing, world.nowMs - sinceMs);

@@ -246,6 +246,22 @@ export class World implements Scene {
     this.application.transact(this.random, transfer);
   }
 
+  /**
+   * What an operator does where followers go on to say that the log they are sent is damaged: who sends it cannot know of that
+   * while it runs. @returns whether there was anybody
+   */
+  repairSpoilt(): boolean {
+    const spoilt = this.sites.filter(({ isSpoilt }) => isSpoilt);
+    for (const site of spoilt) {
+      this.counts.add("repairs of a spoilt log");
+      site.isSpoilt = false;
+      if (site === this.primary) this.kill(site, 0);
+      else this.removeReplica(site);
+      site.node.start();
+    }
+    return spoilt.length > 0;
+  }
+
   /** What its hint tells an operator to do with a replica that somebody has written to. */
   removeReplica(site: Site): void {
     site.node.kill();
