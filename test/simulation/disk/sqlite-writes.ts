@@ -6,7 +6,6 @@ const WAL_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 /** Of a frame's header. */
 const SALTS_AT = 8;
-const SALTS_BYTES = 8;
 
 /** As the wal-index has them until the first commit; and a frame whose checksum is only reckoned with the commit. */
 const NO_SALTS = "0000000000000000";
@@ -72,16 +71,17 @@ export class SqliteWrites {
 
 /** Behind the last one that is of the WAL as it was begun last. */
 function endOfFrames(descriptor: number, { from, to }: Part, frameBytes: number, salts: string): number {
-  const wanted = [salts, NO_SALTS].map((text) => Buffer.from(text, "hex"));
+  const wanted = Buffer.from(salts, "hex");
+  const [first, second] = [wanted.readUInt32LE(0), wanted.readUInt32LE(4)];
   const step = Math.max(1, Math.floor(scratch.length / frameBytes)) * frameBytes;
   if (step > scratch.length) scratch = Buffer.alloc(step);
   for (let start = from; start < to; start += step) {
     const size = readSync(descriptor, scratch, 0, Math.min(step, to - start), start);
     for (let at = 0; at < size; at += frameBytes) {
-      const salt = at + SALTS_AT;
-      const isOurs =
-        salt + SALTS_BYTES <= size &&
-        wanted.some((bytes) => bytes.compare(scratch, salt, salt + SALTS_BYTES) === 0);
+      if (at + FRAME_HEADER_BYTES > size) return start + at;
+      const one = scratch.readUInt32LE(at + SALTS_AT);
+      const other = scratch.readUInt32LE(at + SALTS_AT + 4);
+      const isOurs = (one === first && other === second) || (one === 0 && other === 0);
       if (!isOurs) return start + at;
     }
   }
