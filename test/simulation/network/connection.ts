@@ -21,6 +21,8 @@ class End implements Wire {
   private readonly connection: Connection;
   private readonly forgetDeath: () => void;
   private readonly arrived: { readonly bytes: Buffer | null; readonly consumed: () => void }[] = [];
+  /** Not arrived yet, in the order sent. */
+  private readonly underWay: (() => void)[] = [];
   private hasRoom = true;
   private lastMs = 0;
   private sentBytes = 0;
@@ -106,12 +108,19 @@ class End implements Wire {
 
   /** In the order sent, whatever the delay; not while the link is cut, and never from a machine without power. */
   private receive(what: string, delayMs: number, run: () => void): void {
+    if (this.other.isSilent || this.isSilent) return;
+    this.underWay.push(run);
+    this.letNextArrive(what, delayMs);
+  }
+
+  /** What waited while the link was cut comes before what was still on its way then. */
+  private letNextArrive(what: string, delayMs: number): void {
     const { scheduler, link } = this.connection;
     if (this.other.isSilent || this.isSilent) return;
     this.lastMs = Math.max(this.lastMs, scheduler.nowMs + delayMs);
     scheduler.afterIn(this.lastMs - scheduler.nowMs, what, this.thread, () => {
-      if (link.isCut) link.park(() => this.receive(what, link.delayMs(0), run));
-      else run();
+      if (link.isCut) link.park(() => this.letNextArrive(what, link.delayMs(0)));
+      else this.underWay.shift()?.();
     });
   }
 
