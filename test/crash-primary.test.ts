@@ -30,7 +30,7 @@ describe("a primary killed while it commits", () => {
     cluster.noteDead(life);
   });
 
-  it("(its replica, which has waited longer with each death, has it all)", async () => {
+  it("(its replica, which has waited longer with each death, has it all)", { timeout: 60_000 }, async () => {
     // Without load: the wait is idle.
     const quiet = await cluster.startQuietPrimary();
     await cluster.replicaHasAll();
@@ -54,7 +54,7 @@ describe("a primary killed while it commits", () => {
 });
 
 describe("a primary killed while it takes a snapshot", () => {
-  it("at each point, one after the other: a replica then gets a whole one", async () => {
+  it("at each point, one after the other: a replica then gets a whole one", { timeout: 60_000 }, async () => {
     const cleanup = new Cleanup();
     try {
       const file = join(cleanup.folder, "app.db");
