@@ -12,6 +12,8 @@ export async function explore(
   }: { readonly count: number; readonly jobs: number; readonly isFirstEnough: boolean },
 ): Promise<boolean> {
   const seeds = Array.from({ length: count }, (_, index) => nextSeed(options.seed, index));
+  // Whoever has no more time is told what there was.
+  process.once("SIGTERM", () => (seeds.length = 0));
   const totals = new Map<string, number>();
   const failed: RunResult[] = [];
   let runs = 0;
