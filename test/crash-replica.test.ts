@@ -155,7 +155,8 @@ describe("a replica killed while it follows a database that Python writes", () =
     );
     const watched = await watcher.stop();
     expect(watched.problem).toBeNull();
-    expect(watched.states).toBeGreaterThan(5);
+    // What was there, what the resync made of it, and what came since.
+    expect(watched.states).toBeGreaterThan(2);
     await replica.stop();
     await primary.stop();
     assertSameBytes(file, edge);
