@@ -76,7 +76,13 @@ async function run(
   { folder, limitMs, signal }: CheckOptions,
 ): Promise<{ readonly status: number | null; readonly output: string }> {
   signal.throwIfAborted();
-  const child = spawn(command, args, { cwd: folder, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    cwd: folder,
+    // What it compiles goes with the folder.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(folder, "compiled") },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const end = (): void => void process.kill(-child.pid!, "SIGKILL");
   const timer = setTimeout(end, limitMs);
   signal.addEventListener("abort", end);
