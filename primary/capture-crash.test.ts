@@ -7,6 +7,8 @@ import { CapturedDatabase } from "../test/harness/captured-database.ts";
 
 const PROGRAM = new URL("../test/programs/capture.ts", import.meta.url).pathname;
 const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')";
+/** Many processes, one after the other: also where the machine has much else to do. */
+const STORY_LIMIT_MS = 120_000;
 /** Commits that leave the WAL alone, so that it keeps what a dead capture has not taken. */
 const COMMITS = 40;
 const WRITE = `
@@ -45,39 +47,43 @@ async function database(): Promise<CapturedDatabase> {
   return captured;
 }
 
-test("killed at one point after the other: every commit is a record of its own, none twice", async () => {
-  const captured = await database();
-  let commits = 0;
-  let died = "nowhere";
-  for (const failpoint of [
-    "capture.frames-read:2",
-    // Each life begins with the commits that the one before has not seen: within these, and past them.
-    "capture.recorded",
-    `capture.recorded:${COMMITS + 10}`,
-    "capture.synced:2",
-    "log.fragment-written:5",
-    `log.record-written:${COMMITS + 10}`,
-    "log.segment-sealed",
-    "log.segment-created",
-  ]) {
-    const victim = await startVictim(captured.file, failpoint);
-    captured.python("c.execute('insert into t(b) values(1)')\nos._exit(0)");
-    commits += 1;
-    await expect.poll(() => victim.acknowledged > 0 || victim.process.signalCode !== null).toBe(true);
-    expect(victim.acknowledged, `records after a death at ${died}`).toBeLessThanOrEqual(commits);
-    captured.python(WRITE);
-    if (victim.process.signalCode === null) await once(victim.process, "exit");
-    expect(victim.process.signalCode, failpoint).toBe("SIGKILL");
-    captured.python(WRITE);
-    commits += 2 * COMMITS;
-    died = failpoint;
-  }
-  await captured.start();
-  expect(await captured.prove()).toBe(commits);
-  expect((await captured.status()).differences).toBe(0);
-});
+test(
+  "killed at one point after the other: every commit is a record of its own, none twice",
+  { timeout: STORY_LIMIT_MS },
+  async () => {
+    const captured = await database();
+    let commits = 0;
+    let died = "nowhere";
+    for (const failpoint of [
+      "capture.frames-read:2",
+      // Each life begins with the commits that the one before has not seen: within these, and past them.
+      "capture.recorded",
+      `capture.recorded:${COMMITS + 10}`,
+      "capture.synced:2",
+      "log.fragment-written:5",
+      `log.record-written:${COMMITS + 10}`,
+      "log.segment-sealed",
+      "log.segment-created",
+    ]) {
+      const victim = await startVictim(captured.file, failpoint);
+      captured.python("c.execute('insert into t(b) values(1)')\nos._exit(0)");
+      commits += 1;
+      await expect.poll(() => victim.acknowledged > 0 || victim.process.signalCode !== null).toBe(true);
+      expect(victim.acknowledged, `records after a death at ${died}`).toBeLessThanOrEqual(commits);
+      captured.python(WRITE);
+      if (victim.process.signalCode === null) await once(victim.process, "exit");
+      expect(victim.process.signalCode, failpoint).toBe("SIGKILL");
+      captured.python(WRITE);
+      commits += 2 * COMMITS;
+      died = failpoint;
+    }
+    await captured.start();
+    expect(await captured.prove()).toBe(commits);
+    expect((await captured.status()).differences).toBe(0);
+  },
+);
 
-test("killed in the midst of checkpoints: nothing is missed", async () => {
+test("killed in the midst of checkpoints: nothing is missed", { timeout: STORY_LIMIT_MS }, async () => {
   const captured = await database();
   let acknowledged = 0;
   for (const failpoint of ["capture.pin-moved:2", "capture.checkpointed", "capture.restart-allowed"]) {

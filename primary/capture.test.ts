@@ -16,7 +16,7 @@ async function following(
 }
 
 describe("every commit becomes one record, whoever makes it", () => {
-  test("in one life of a database that all kinds of writers share", async () => {
+  test("in one life of a database that all kinds of writers share", { timeout: 120_000 }, async () => {
     const database = await following(SETUP, { walSoftLimitBytes: 300_000 });
     let records = 0;
     /** Proves that what was done was so many commits. */

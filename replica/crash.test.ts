@@ -22,6 +22,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Many processes, one after the other: also where the machine has much else to do. */
+const STORY_LIMIT_MS = 120_000;
 const UNWANTED = /resync|diverged|foreign/;
 const edge = (): string => path.join(folder, "edge.db");
 
@@ -90,7 +92,7 @@ async function recoverAndCompare(): Promise<string> {
   return messages.join("\n");
 }
 
-describe("a replica killed", () => {
+describe("a replica killed", { timeout: STORY_LIMIT_MS }, () => {
   test("at each step of its bootstrap finishes it", async () => {
     await dieAtEach(
       ["bootstrap.part-written:2", "bootstrap.verified", "bootstrap.published"],

@@ -26,6 +26,8 @@ import { startFollowing } from "./follow-thread.ts";
  */
 const FOLLOW = path.join(import.meta.dirname, "../test/programs/follow.ts");
 const DIGEST_READER = path.join(import.meta.dirname, "../test/programs/digest-reader.ts");
+/** Many processes, one after the other: also where the machine has much else to do. */
+const STORY_LIMIT_MS = 120_000;
 const NEXT_BOOT = "b".repeat(32);
 
 /** Of its files as they were after a commit, and of their sizes. */
@@ -150,7 +152,7 @@ async function comeBack(what: string, bootId: string = NEXT_BOOT): Promise<strin
 
 const RESYNC = /resync|diverged|foreign/;
 
-describe("a replica whose machine loses power", () => {
+describe("a replica whose machine loses power", { timeout: STORY_LIMIT_MS }, () => {
   test("brings whatever is left of its WAL up from its log copy, without a resync, once and again", async () => {
     const chance = new Chance();
     for (let round = 0; round < 2; round++) {
