@@ -48,13 +48,13 @@ describe("another writer that keeps the replica's write lock", () => {
     for (let commit = 0; commit < 20; commit++) primary.insert(10);
     const status = (): Status => replica.status() as unknown as Status;
     await expect
-      .poll(() => status().applier)
+      .poll(() => status().applier, { timeout: 10_000 })
       .toMatchObject({
         state: "blocked",
         blockedBy: { code: "database_busy" },
       });
     await expect
-      .poll(() => status().receiver)
+      .poll(() => status().receiver, { timeout: 10_000 })
       .toMatchObject({
         state: "receiving",
         primaryTxid: primary.txid,

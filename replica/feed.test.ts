@@ -40,7 +40,11 @@ afterEach(async () => {
 
 const dataDir = (name: string): string => path.join(folder, `${name}.db-tailrace`);
 
-async function follow(name: string, source: string, change: Partial<FollowOptions> = {}): Promise<FollowThread> {
+async function follow(
+  name: string,
+  source: string,
+  change: Partial<FollowOptions> = {},
+): Promise<FollowThread> {
   const replica = await startFollowing({
     primary: source,
     file: path.join(folder, `${name}.db`),
@@ -92,7 +96,7 @@ async function startMiddle(
 /** The middle has all, and serves it. */
 async function caughtUp(): Promise<void> {
   await middle.sync();
-  await expect.poll(() => middle.status().log?.headTxid).toBe(primary.txid);
+  await expect.poll(() => middle.status().log?.headTxid, { timeout: 10_000 }).toBe(primary.txid);
 }
 
 /** Five segments of log and more, which the middle needs no longer for itself, nor for a snapshot. */
@@ -132,7 +136,7 @@ describe("a replica that feeds another", () => {
     const back = await follow("leaf", url);
     await back.waitFor(primary.txid);
     expect(back.status()).toMatchObject({ bootstraps: 0, resyncs: 0, errors: [] });
-    await expect.poll(() => middle.status().replicas[0]?.appliedTxid).toBe(primary.txid);
+    await expect.poll(() => middle.status().replicas[0]?.appliedTxid, { timeout: 10_000 }).toBe(primary.txid);
     await close(back);
 
     await goOnWithout();
@@ -204,7 +208,9 @@ describe("a replica that feeds another", () => {
     expect(middle.status().errors).toMatchObject([{ code: "storage_failed" }]);
     rmSync(first, { recursive: true });
     await expect.poll(shown, { timeout: 10_000 }).toEqual([]);
-    await expect.poll(() => notices).toEqual(expect.arrayContaining(["upkeep_failed", "upkeep_recovered"]));
+    await expect
+      .poll(() => notices, { timeout: 10_000 })
+      .toEqual(expect.arrayContaining(["upkeep_failed", "upkeep_recovered"]));
   });
 });
 
@@ -263,7 +269,9 @@ describe("a replica's engine", () => {
     expect(await engine.call("checkpoint")).toMatchObject({ isComplete: true });
     expect(await engine.call("segments")).toMatchObject([{ isSealed: false }]);
     expect(await engine.call("startVerification")).toMatchObject({ state: "running" });
-    await expect.poll(async () => (await engine.call("verification")).state).toBe("identical");
+    await expect
+      .poll(async () => (await engine.call("verification")).state, { timeout: 10_000 })
+      .toBe("identical");
     expect(await engine.call("verification")).toMatchObject({
       txid: primary.txid,
       foundChecksum: primary.checksum,

@@ -146,7 +146,7 @@ describe("a replica", () => {
     const replica = await follow();
     await replica.ready;
     await primary.unlisten();
-    await expect.poll(() => replica.status().lastError?.code).toBe("unreachable");
+    await expect.poll(() => replica.status().lastError?.code, { timeout: 10_000 }).toBe("unreachable");
     primary.insert(5);
     await primary.listen();
     await replica.waitFor(primary.txid);
@@ -157,7 +157,7 @@ describe("a replica", () => {
     expect(errors).toContainEqual(expect.objectContaining({ code: "unreachable", hint: null }));
     expect(errors.at(-1)).toEqual(lastError);
     await expect
-      .poll(() => replica.notices.at(-1))
+      .poll(() => replica.notices.at(-1), { timeout: 10_000 })
       .toMatchObject({ level: "info", name: "caught_up", fields: { code, txid: primary.txid } });
     expect(replica.notices).toContainEqual(
       expect.objectContaining({
@@ -198,7 +198,7 @@ describe("a replica", () => {
     expect(replica.messages.join("\n")).not.toMatch(/foreign_write/);
     expect(read("SELECT count(*) FROM mine")).toBe("0");
     await expect
-      .poll(() => replica.status())
+      .poll(() => replica.status(), { timeout: 10_000 })
       .toMatchObject({ state: "stopped", lastError: { code: "foreign_write" } });
     await close(replica);
 
@@ -246,7 +246,9 @@ describe("a replica", () => {
     await close(replica);
     read("CREATE TABLE mine(x)");
     const again = await follow({ onForeignWrite: "resync" });
-    await expect.poll(async () => again.status()["receiver"]).toMatchObject({ state: "pausing-resync" });
+    await expect
+      .poll(async () => again.status()["receiver"], { timeout: 10_000 })
+      .toMatchObject({ state: "pausing-resync" });
     for (const end of ["", "-wal", "-shm"]) rmSync(edge() + end, { force: true });
     await primary.listen();
     await again.sync();

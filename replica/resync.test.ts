@@ -40,7 +40,7 @@ describe("a resync", () => {
     primary.insert(3, 4000);
     await primary.listen();
     await edge.replica.sync();
-    await expect.poll(() => edge.replica.status().position).toMatchObject({ txid: 1 });
+    await expect.poll(() => edge.replica.status().position, { timeout: 10_000 }).toMatchObject({ txid: 1 });
 
     const { resyncs, bootstraps, lastResync } = edge.replica.status();
     expect({ resyncs, bootstraps }).toEqual({ resyncs: 1, bootstraps: 1 });
@@ -88,13 +88,15 @@ describe("a resync", () => {
     const lag = { transactions: 0 };
     const { replica } = edge;
     await expect
-      .poll(() => replica.status())
+      .poll(() => replica.status(), { timeout: 10_000 })
       .toMatchObject({ state: "following", bootstraps: 1, lag, receiver });
     await edge.stop();
     shell(file, "CREATE TABLE mine(x)");
     await start();
     const again = edge.replica;
-    await expect.poll(() => again.status()).toMatchObject({ state: "following", resyncs: 1, lag, receiver });
+    await expect
+      .poll(() => again.status(), { timeout: 10_000 })
+      .toMatchObject({ state: "following", resyncs: 1, lag, receiver });
   });
 
   test("that another process keeps from landing does not pass for landed", async () => {
