@@ -1,43 +1,46 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Cleanup } from "./harness/cleanup.ts";
 import { CLOSING, PRIMARY, SNAPSHOT, dieAt } from "./harness/failpoints.ts";
 import { ServingProcess } from "./harness/node-process.ts";
 import { OwnedCluster } from "./harness/owned-cluster.ts";
 import { assertSameBytes, shell, stepOf } from "./harness/shell.ts";
-import type { Watcher } from "./harness/watcher.ts";
 
 /** Not passed by each commit, but by each few hundred kilobytes. */
 const SELDOM = /segment|checkpointed|restart/;
 
 /* kill -9 of a primary that owns its database: what durable() has acknowledged is never lost, and replicas go on. */
-describe("a primary killed while it commits", () => {
-  const cleanup = new Cleanup();
+it(
+  "a primary killed at every step of a commit, and of its end, has what it acknowledged; its replica goes on",
+  { timeout: 180_000 },
+  async () => {
+    const cleanup = new Cleanup();
+    try {
+      await commitAndDie(cleanup);
+    } finally {
+      await cleanup.run();
+    }
+  },
+);
+
+async function commitAndDie(cleanup: Cleanup): Promise<void> {
   const cluster = new OwnedCluster(cleanup);
-  let watcher: Watcher;
-
-  beforeAll(async () => {
-    watcher = await cluster.start();
-    await cluster.killPrimary();
-  });
-
-  afterAll(() => cleanup.run());
+  const watcher = await cluster.start();
+  await cluster.killPrimary();
 
   // Each life finds its way from the death before. The count is such that it has acknowledged something of its own.
-  it.each(PRIMARY)("at %s: nothing acknowledged before is lost", async (point) => {
+  for (const point of PRIMARY) {
     const life = await dieAt(`${point}:${SELDOM.test(point) ? 2 : 5}`, (env) => cluster.launchPrimary(env));
     cluster.noteDead(life);
-  });
+  }
 
-  it("(its replica, which has waited longer with each death, has it all)", { timeout: 60_000 }, async () => {
-    // Without load: the wait is idle.
-    const quiet = await cluster.startQuietPrimary();
-    await cluster.replicaHasAll();
-    await quiet.kill();
-  });
+  // The replica has waited longer with each death. Without load: the wait is idle.
+  const quiet = await cluster.startQuietPrimary();
+  await cluster.replicaHasAll();
+  await quiet.kill();
 
-  it.each(CLOSING)("at %s, while it ends in good order", async (point) => {
+  for (const point of CLOSING) {
     await dieAt(point, (env) => {
       const life = cluster.launchPrimary(env);
       life.child.stdin.end();
@@ -45,13 +48,11 @@ describe("a primary killed while it commits", () => {
     });
     await cluster.startPrimary();
     await cluster.replicaGoesOn();
-  });
+  }
 
-  it("never showed readers of the replica a torn state or an older one, nor made it begin anew", async () => {
-    expect(await cluster.replica.status()).toMatchObject({ resyncs: 0, bootstraps: 1 });
-    await cluster.end(watcher, "at named points");
-  });
-});
+  expect(await cluster.replica.status()).toMatchObject({ resyncs: 0, bootstraps: 1 });
+  await cluster.end(watcher, "at named points");
+}
 
 describe("a primary killed while it takes a snapshot", () => {
   it("at each point, one after the other: a replica then gets a whole one", { timeout: 60_000 }, async () => {
