@@ -113,9 +113,10 @@ export class DiskFile {
    */
   record(descriptor: number, part: Part): boolean {
     const { mirror } = this;
-    const { to } = part;
-    if (mirror === undefined || part.from === to) return false;
-    const from = part.from - (part.from % BLOCK_BYTES);
+    if (mirror === undefined || part.from === part.to) return false;
+    // A wal-index that was made anew may count fewer frames than before: then nothing is known of what was written.
+    const { from: begin, to } = part.to < part.from ? { from: 0, to: Number.POSITIVE_INFINITY } : part;
+    const from = begin - (begin % BLOCK_BYTES);
     const real = readPart(descriptor, { from, to });
     const end = from + real.length;
     let hasChanged = false;
