@@ -9,6 +9,9 @@ const PROGRAM = fileURLToPath(new URL("../programs/guarded-work.ts", import.meta
 /** Those in the kernel depend on what else the machine does, and often not everybody may count them. */
 const EVENT = "instructions:u";
 
+/** V8 compiles and collects on the thread that is counted: on threads of its own it is chance what becomes of it in time. */
+const ALL_IN_ONE_THREAD = "--single-threaded";
+
 /** What may be measured of a work: the instructions of the thread that does it, whatever else runs; or how long it took. */
 export type Measure = "instructions" | "time";
 
@@ -25,13 +28,13 @@ export function whyNotCounted(): string | undefined {
 
 /** Runs bench/programs/guarded-work.ts to its end. @throws when it fails */
 export function costOf(argv: readonly string[], measure: Measure): number {
-  const command = [process.execPath, PROGRAM, ...argv];
+  const work = [PROGRAM, ...argv];
   if (measure === "time") {
-    const printed = execFileSync(command[0]!, command.slice(1), { encoding: "utf8" });
+    const printed = execFileSync(process.execPath, work, { encoding: "utf8" });
     return (JSON.parse(printed) as { tookMs: number }).tookMs;
   }
   // Nothing counts before the program says so.
-  const { error, status, stderr } = counting(command, ["-D", "-1"]);
+  const { error, status, stderr } = counting([process.execPath, ALL_IN_ONE_THREAD, ...work], ["-D", "-1"]);
   const count = countIn(stderr);
   if (error !== undefined || status !== 0 || count === undefined) throw error ?? new Error(stderr);
   return count;
