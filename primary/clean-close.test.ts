@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
@@ -91,4 +91,17 @@ test("moved, copied, or with a note that cannot be read: in doubt, all pages are
   await database.start();
   expect(await compared(database)).toBeGreaterThan(0);
   expect(await database.prove()).toBe(30);
+});
+
+test("what cannot be read is no primary that was never closed: the start refuses, and nothing has changed", async () => {
+  const database = await stopped();
+  const path = join(database.dataDir, "clean-close.json");
+  const kept = readFileSync(path);
+  rmSync(path);
+  mkdirSync(path);
+  await expect(database.start()).rejects.toMatchObject({ code: "storage_failed" });
+  rmdirSync(path);
+  writeFileSync(path, kept);
+  await database.start();
+  expect(await compared(database)).toBe(0);
 });

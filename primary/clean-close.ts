@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { LogWriter } from "../shared/log/log-writer.ts";
@@ -58,10 +58,13 @@ export function wasClosedCleanly(
   );
 }
 
-/** Undefined where there is none, or it makes no sense. */
+/** Undefined where there is none, or it makes no sense. @throws storage_failed */
 export function readCleanClose(folder: DataFolder): CleanClose | undefined {
+  const path = pathIn(folder);
+  if (!existsSync(path)) return undefined;
+  const text = onStorage("read", path, () => readFileSync(path, "utf8"));
   try {
-    return parseCleanClose(JSON.parse(readFileSync(pathIn(folder), "utf8")));
+    return parseCleanClose(JSON.parse(text));
   } catch {
     return undefined;
   }
