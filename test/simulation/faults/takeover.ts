@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Random } from "../core/random.ts";
 import type { Disk } from "../disk/disk.ts";
@@ -16,7 +16,8 @@ const MOST_MS = 6_000;
 export const takeoverFaults: Readonly<Record<string, Action>> = {
   takeover: fault(0.5, (world, random) => {
     const { primary } = world;
-    if (primary.isStale || world.hasTakenOver) return;
+    // Without a log there is no history yet that another could take over.
+    if (primary.isStale || world.hasTakenOver || !existsSync(metaFile(world))) return;
     world.hasTakenOver = true;
     world.counts.add("takeovers");
     halt(world);
@@ -59,9 +60,13 @@ function halt(world: World): void {
   primary.node.kill();
 }
 
-function raiseEpoch({ primary }: World): void {
-  const file = join(primary.dataDir, "meta.json");
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return;
+function metaFile({ primary }: World): string {
+  return join(primary.dataDir, "meta.json");
+}
+
+function raiseEpoch(world: World): void {
+  const { primary } = world;
+  const file = metaFile(world);
   const meta = JSON.parse(readFileSync(file, "utf8")) as { epoch: number };
   primary.machine.disk.overwrite(file, Buffer.from(JSON.stringify({ ...meta, epoch: meta.epoch + 1 })));
 }
