@@ -21,10 +21,10 @@ const [work = "", file = "", countText = "1", url = ""] = process.argv.slice(2);
 const count = Number(countText);
 const control = process.env["GUARD_CONTROL"]?.split(",");
 const ROWS = 10_000;
-/** Of the work, as a part: what is done before it counts. */
-const WARM_PART = 0.5;
+/** Of the work, as a part: what is done before it counts. With less it was the checkout's path that decided what was compiled by then. */
+const WARM_PART = 2;
 /** Of captures: much of what one takes to run fast is compiled after it. */
-const WARM_ROUNDS = 8;
+const WARM_ROUNDS = 16;
 let state = 12345;
 const row = (): number => 1 + ((state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) % ROWS);
 
@@ -89,7 +89,7 @@ async function capture(): Promise<number> {
     { durability: "os", segmentSizeBytes: 1 << 30 },
   );
   for (let round = 0; round < WARM_ROUNDS; round++) {
-    repeat(step, count / WARM_ROUNDS);
+    repeat(step, (count * WARM_PART) / WARM_ROUNDS);
     captured.captureAll();
     // What is being compiled beside this thread is taken over.
     await setImmediate();
