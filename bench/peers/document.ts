@@ -43,7 +43,7 @@ function introduction({ machine, scale, ...result }: PeersResult): readonly stri
     "",
     ...(machine.loadBefore[0]! >= QUIET_LOAD_PER_CORE * machine.cores
       ? [
-          "**The machine was busy with other work when this run began. Its figures show that all works, not how fast it is.**",
+          "**The machine was busy with other work when this run began, or had been until a minute before: take its figures with care.**",
           "",
         ]
       : []),
