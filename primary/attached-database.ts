@@ -1,10 +1,10 @@
-import { statSync } from "node:fs";
 import { isBusy } from "../shared/sqlite/driver.ts";
 import type { Connection, Driver } from "../shared/sqlite/driver.ts";
 import { TailraceError } from "../shared/errors.ts";
 import { holdFile, identityOf } from "../shared/sqlite/held-files.ts";
 import type { WalMark } from "../shared/format/record.ts";
 import { WalFrames } from "../shared/pages/wal-frames.ts";
+import { isAbsent } from "../shared/storage/database-file.ts";
 import { readAtOrZeros } from "../shared/storage/positioned-io.ts";
 import { onStorage } from "../shared/storage/storage-error.ts";
 import type { PageNumber } from "../shared/units.ts";
@@ -39,8 +39,7 @@ export interface AttachedDatabase {
  * @throws database_busy when other connections keep it from being switched to WAL for 10 s; the driver's own errors
  */
 export function attachDatabase(driver: Driver, file: string): AttachedDatabase {
-  // An empty file is no database in any mode yet: only with the first page does it become one.
-  const isNew = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  const isNew = isAbsent(file);
   const connection = driver.open(file);
   try {
     connection.exec("PRAGMA wal_autocheckpoint=0");

@@ -19,6 +19,7 @@ import { alignedBuffer } from "../shared/format/wal.ts";
 import { PageTable } from "../shared/pages/page-table.ts";
 import { syncFolder, writeFileAtomically } from "../shared/storage/atomic-file.ts";
 import { BackgroundSync } from "../shared/storage/background-sync.ts";
+import { isAbsent } from "../shared/storage/database-file.ts";
 import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import { readAt, writeAt } from "../shared/storage/positioned-io.ts";
 import { onStorage } from "../shared/storage/storage-error.ts";
@@ -76,8 +77,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
 }
 
 function isPublished(file: string, { position }: PositionFile): boolean {
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0 || position === undefined) return false;
-  return isSameFile(stampOf(file), position.stamp);
+  return position !== undefined && !isAbsent(file) && isSameFile(stampOf(file), position.stamp);
 }
 
 /**

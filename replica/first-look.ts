@@ -1,7 +1,8 @@
-import { existsSync, renameSync, statSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { TailraceError } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { Work } from "../shared/plan/follow-state.ts";
+import { isAbsent } from "../shared/storage/database-file.ts";
 import { publishImage, unrelatedDatabase } from "./bootstrap.ts";
 import { PositionFile, isSameFile, stampOf } from "./position-file.ts";
 import type { ReplicaFiles } from "./replica-files.ts";
@@ -13,14 +14,9 @@ const DAMAGED = ".damaged";
 
 /** A database where this replica has never been is somebody's, and is not touched. @throws unrelated_database */
 export function assertOwn(file: string, { position }: ReplicaFiles): void {
-  if (existsSync(position) && statSync(position).size > 0) return;
+  if (!isAbsent(position)) return;
   if (existsSync(position + DAMAGED)) return;
-  if (!isGone(file)) throw unrelatedDatabase(file);
-}
-
-/** Whether no database stands at the path: nothing can be proven or compared then, only fetched. */
-export function isGone(file: string): boolean {
-  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  if (!isAbsent(file)) throw unrelatedDatabase(file);
 }
 
 /** A position that makes no sense is set aside. @throws unknown_version, storage_failed */
@@ -52,7 +48,7 @@ export function firstWork(
   position: Position | undefined,
   report: (message: string) => void,
 ): Work {
-  if (!isGone(file)) return position === undefined || position.phase === "resyncing" ? "resync" : "receive";
+  if (!isAbsent(file)) return position === undefined || position.phase === "resyncing" ? "resync" : "receive";
   if (position?.phase === "published" && isPart(files, position)) {
     publishImage(file, files);
     return "receive";

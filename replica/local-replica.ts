@@ -10,13 +10,14 @@ import type { Work } from "../shared/plan/follow-state.ts";
 import type { CheckpointOutcome } from "../shared/serve/engine.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { syncFolder } from "../shared/storage/atomic-file.ts";
+import { isAbsent } from "../shared/storage/database-file.ts";
 import type { ReplicaRoom } from "../shared/storage/disk-room.ts";
 import type { Cursor, PageNumber } from "../shared/units.ts";
 import { putBack } from "./belongings.ts";
 import type { Belonging } from "./belongings.ts";
 import { bootstrap, unrelatedDatabase } from "./bootstrap.ts";
 import type { BootstrapOptions } from "./bootstrap.ts";
-import { assertOwn, firstWork, isGone, openPosition, remember } from "./first-look.ts";
+import { assertOwn, firstWork, openPosition, remember } from "./first-look.ts";
 import { isSameFile, stampOf } from "./position-file.ts";
 import type { PositionFile } from "./position-file.ts";
 import type { Chunk } from "./receiver.ts";
@@ -105,7 +106,7 @@ export class LocalReplica {
 
   /** Whether no database stands at the path: nothing can be proven or compared then, only fetched. */
   get isGone(): boolean {
-    return isGone(this.options.file);
+    return isAbsent(this.options.file);
   }
 
   /** Whether a database is open and can be read, however old. */

@@ -32,6 +32,11 @@ export type DatabaseFile =
       readonly isWal: boolean;
     };
 
+/** Whether there is no file, or an empty one, which becomes a database with its first page. @throws the system's errors */
+export function isAbsent(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+}
+
 /**
  * Looks at the file that is to be opened, and changes nothing. Safe beside open connections: the descriptor that it
  * reads through is held for good ({@link holdFile}).
