@@ -175,6 +175,27 @@ describe("a replica that feeds another", () => {
     await expect.poll(() => notices, { timeout: 10_000 }).toContain("replica_back");
   });
 
+  test("and is behind it lets it wait, so that its readers do not go back", async () => {
+    await startMiddle();
+    await stopServing();
+    await close(middle);
+    const leaf = await follow("leaf", primary.url);
+    primary.insert(1);
+    await leaf.waitFor(primary.txid);
+    await close(leaf);
+    // The middle has not heard of it.
+    await primary.unlisten();
+    await startMiddle();
+    const waiting = await follow("leaf", url);
+    await expect
+      .poll(() => waiting.status().lastError, { timeout: 10_000 })
+      .toMatchObject({ code: "not_ready", message: expect.stringContaining("has not got to") });
+    await primary.listen();
+    primary.insert(1);
+    await waiting.waitFor(primary.txid);
+    expect(waiting.status()).toMatchObject({ bootstraps: 0, resyncs: 0 });
+  });
+
   test("brings itself up to date where it is itself that holds the log past the limit", async () => {
     await startMiddle({ keepLogBytes: 0, maxLogBytes: 2 << 20 });
     for (let commit = 0; commit < 6; commit++) primary.insert(250, 4000);

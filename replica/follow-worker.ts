@@ -150,7 +150,7 @@ async function start(options: FollowOptions): Promise<void> {
     });
     const source: ServeSource = new ServeSource({
       logStart: () => local.logStart,
-      age: () => follower.age,
+      source: () => follower.sourceStanding,
       onHead: (head) => feed.settled(head),
       onServerGone: () => feed.report({ sightings: [], heldGenerations: [] }),
       methods: {

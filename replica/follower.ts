@@ -8,7 +8,7 @@ import { START, remedyFor, step } from "../shared/plan/follow-state.ts";
 import type { FollowEffect, FollowEvent, FollowMachine, Work } from "../shared/plan/follow-state.ts";
 import { Freshness } from "../shared/plan/freshness.ts";
 import { recentError } from "../shared/recent-errors.ts";
-import type { NodeHead } from "../shared/serve/engine.ts";
+import type { SourceStanding } from "../shared/serve/engine.ts";
 import { NoRoomError } from "../shared/storage/disk-room.ts";
 import type { Txid } from "../shared/units.ts";
 import { ApplyLoop } from "./apply-loop.ts";
@@ -148,16 +148,18 @@ export class Follower {
   }
 
   /** What those that this replica feeds have to know, besides its log. */
-  get age(): Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs"> {
+  get sourceStanding(): SourceStanding {
     const { wallMs, monotonicMs } = this.options;
+    const sourceEnd = this.intake.head?.cursor ?? null;
     const nowMs = monotonicMs();
     const { primaryNowMs } = this;
     const isFresh = this.freshness.isFresh(nowMs);
     const { freshAsOfMs } = this.freshness.lag(nowMs);
     // Who does not know how old his own state is has no word on the time for others.
-    if (primaryNowMs === null || freshAsOfMs === null) return { clockOffsetMs: null, freshAsOfMs: null };
+    if (primaryNowMs === null || freshAsOfMs === null)
+      return { clockOffsetMs: null, freshAsOfMs: null, sourceEnd };
     const clockOffsetMs = Math.round(primaryNowMs - wallMs());
-    return { clockOffsetMs, freshAsOfMs: isFresh ? null : freshAsOfMs };
+    return { clockOffsetMs, freshAsOfMs: isFresh ? null : freshAsOfMs, sourceEnd };
   }
 
   /** Something beside following has failed. */

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { NO_MARK } from "../shared/format/position.ts";
 import type { Position } from "../shared/format/position.ts";
 import { RpcClient } from "../shared/rpc.ts";
-import type { EngineEvents, EngineMethods, NodeHead } from "../shared/serve/engine.ts";
+import type { EngineEvents, EngineMethods, NodeHead, SourceStanding } from "../shared/serve/engine.ts";
 import { ServeSource } from "./serve-source.ts";
 
 const START = { segment: 1, offset: 80 };
@@ -26,7 +26,7 @@ const POSITION: Position = {
   commitTimeMs: 1_800_000_000_000,
 };
 
-let age: Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs">;
+let standing: SourceStanding;
 let logStart: typeof START | undefined;
 let source: ServeSource;
 let port: MessagePort;
@@ -35,14 +35,14 @@ let unready: unknown[];
 let goneCount = 0;
 
 beforeEach(() => {
-  age = { clockOffsetMs: 250, freshAsOfMs: null };
+  standing = { clockOffsetMs: 250, freshAsOfMs: null, sourceEnd: APPLIED.cursor };
   logStart = START;
   heads = [];
   unready = [];
   source = new ServeSource({
     methods: {} as EngineMethods,
     logStart: () => logStart,
-    age: () => age,
+    source: () => standing,
     onHead: () => {},
     onServerGone: () => (goneCount += 1),
   });
@@ -76,6 +76,7 @@ test("a serving thread hears that there is nothing yet, then of each state, with
       end: APPLIED.cursor,
       clockOffsetMs: 250,
       freshAsOfMs: null,
+      sourceEnd: APPLIED.cursor,
     },
   ]);
 });
@@ -84,14 +85,14 @@ test("with time alone it hears that the replica has lost touch, is back, or has 
   source.tended();
   source.settled(POSITION);
   source.tended();
-  age = { clockOffsetMs: 270, freshAsOfMs: null };
+  standing = { clockOffsetMs: 270, freshAsOfMs: null };
   source.tended();
-  age = { clockOffsetMs: 270, freshAsOfMs: 1_800_000_000_100 };
+  standing = { clockOffsetMs: 270, freshAsOfMs: 1_800_000_000_100 };
   source.tended();
   source.tended();
   logStart = { segment: 2, offset: 0 };
   source.tended();
-  age = { clockOffsetMs: 400, freshAsOfMs: null };
+  standing = { clockOffsetMs: 400, freshAsOfMs: null };
   source.tended();
   await expect.poll(() => heads.length).toBe(4);
   expect(

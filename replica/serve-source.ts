@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import { TailraceError, toErrorData } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
-import type { EngineEvents, EngineMethods, NodeHead } from "../shared/serve/engine.ts";
+import type { EngineEvents, EngineMethods, NodeHead, SourceStanding } from "../shared/serve/engine.ts";
 import { hex64 } from "../shared/units.ts";
 
 /** An offset of the clocks that changes by less is noise of the network. */
@@ -12,8 +12,8 @@ export interface ServeSourceOptions {
   readonly methods: EngineMethods;
   /** The first byte of the log copy; undefined while there is none. */
   readonly logStart: () => NodeHead["start"] | undefined;
-  /** How old the newest transaction is. */
-  readonly age: () => Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs">;
+  /** How old the newest transaction is, and how much more there is. */
+  readonly source: () => SourceStanding;
   /** There is a new head for those that are fed. */
   readonly onHead: (head: NodeHead) => void;
   /** A serving thread has gone: nobody will take back what it has said. */
@@ -59,7 +59,7 @@ export class ServeSource {
       databaseChecksum: hex64(applied.checksum),
       start,
       end: applied.cursor,
-      ...this.options.age(),
+      ...this.options.source(),
     });
   }
 
@@ -68,7 +68,7 @@ export class ServeSource {
     const { head, options } = this;
     const start = options.logStart();
     if (head === undefined || start === undefined) return;
-    const now = { ...head, start, ...options.age() };
+    const now = { ...head, start, ...options.source() };
     if (!isSameSource(head, now)) this.announce(now);
   }
 

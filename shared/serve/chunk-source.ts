@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { constants, crc32, gzip, zstdCompress } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import { TailraceError } from "../errors.ts";
+import { compareCursors } from "../format/cursor.ts";
 import { segmentPath } from "../log/segment-files.ts";
 import { readAt } from "../storage/positioned-io.ts";
 import type { Cursor } from "../units.ts";
@@ -91,10 +92,11 @@ export class ChunkSource {
     return this.heldBytes;
   }
 
-  /** @throws segment_unknown, segment_trimmed, offset_out_of_range */
+  /** @throws segment_unknown, segment_trimmed, offset_out_of_range; not_ready where this node is behind the asker */
   async locate(head: NodeHead, cursor: Cursor, maxBytes: number): Promise<ChunkPlace> {
     const { segment, offset } = cursor;
     const { start, end } = head;
+    if (isStillToCome(cursor, head)) throw behind(cursor, end);
     if (segment > end.segment) {
       throw new TailraceError(
         "segment_unknown",
@@ -302,6 +304,23 @@ async function readByPool(path: string, into: Buffer, offset: number): Promise<n
     done += bytesRead;
   }
   return done;
+}
+
+/**
+ * Whether the cursor lies past this node's log, and may lie within that of the node that this one follows: it began anew,
+ * or has lost its end, and gets there again. Sent into a resync, the asker would go back with it.
+ */
+function isStillToCome(cursor: Cursor, { end, sourceEnd }: NodeHead): boolean {
+  if (sourceEnd === undefined || compareCursors(cursor, end) <= 0) return false;
+  return sourceEnd === null || compareCursors(cursor, sourceEnd) <= 0;
+}
+
+function behind({ segment, offset }: Cursor, end: Cursor): TailraceError {
+  return new TailraceError(
+    "not_ready",
+    `this replica is at segment ${end.segment}, offset ${end.offset}, and has not got to segment ${segment}, offset ${offset} yet`,
+    { retryable: true, hint: "Ask again when it has caught up, or ask the node that it follows." },
+  );
 }
 
 function trimmed({ segment, offset }: Cursor, start: Cursor): TailraceError {

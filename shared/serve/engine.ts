@@ -29,7 +29,15 @@ export interface NodeHead {
    * far as can be known.
    */
   readonly freshAsOfMs?: number | null;
+  /**
+   * On a replica: how far the log of the node that it follows went when that answered last; null while it has not. Left out
+   * on the primary, whose own log is all there is.
+   */
+  readonly sourceEnd?: Cursor | null;
 }
+
+/** What a replica knows of the node that it follows, for those that follow it. */
+export type SourceStanding = Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs" | "sourceEnd">;
 
 /** A snapshot in the data folder. `file` and `checksumsFile` are paths; the rest is what PROTOCOL.md's headers say. */
 export interface SnapshotInfo {

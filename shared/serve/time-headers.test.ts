@@ -51,7 +51,7 @@ test.each([
 test("every answer of /wal has the clock as of that answer: out of the cache, to HEAD, and with nothing in it", async () => {
   let nowMs = NOW_MS;
   await using node = await ServingNode.start({ segmentSizeBytes: 2000, clock: () => nowMs, role: "replica" });
-  node.clock = { clockOffsetMs: 1000, freshAsOfMs: 42 };
+  node.standing = { clockOffsetMs: 1000, freshAsOfMs: 42 };
   node.commit(9);
   const url = `${node.url}/wal?segment=1&offset=0&max_bytes=1000`;
   const first = await until(
@@ -95,7 +95,7 @@ test("a primary whose engine hangs does not pass its old head for a new one", as
 
 test("whoever waits at a replica hears at once that it has lost touch: until then he takes himself for fresh", async () => {
   await using node = await ServingNode.start({ clock: () => NOW_MS, role: "replica" });
-  node.clock = { clockOffsetMs: 0, freshAsOfMs: null };
+  node.standing = { clockOffsetMs: 0, freshAsOfMs: null };
   node.commit(1);
   const { segment, offset } = node.log.end;
   const url = (waitMs: number): string =>
@@ -109,7 +109,7 @@ test("whoever waits at a replica hears at once that it has lost touch: until the
     () => get(`${node.url}/status`),
     ({ body }) => (JSON.parse(body.toString()) as { waitingRequests: number }).waitingRequests === 1,
   );
-  node.clock = { clockOffsetMs: 0, freshAsOfMs: NOW_MS - 5000 };
+  node.standing = { clockOffsetMs: 0, freshAsOfMs: NOW_MS - 5000 };
   node.announce();
   const { status, headers, body } = await held;
   expect([status, body.length, headers["wal-fresh-time"]]).toEqual([200, 0, String(NOW_MS - 5000)]);

@@ -9,6 +9,7 @@ import { LOG_ID, ServingNode, whenReady } from "../../test/harness/serving-node.
 import { TailraceError } from "../errors.ts";
 import { segmentPath } from "../log/segment-files.ts";
 import { HEADER } from "../protocol.ts";
+import type { Cursor } from "../units.ts";
 
 /** A node with three sealed segments and an open one. */
 async function fourSegments(): Promise<ServingNode> {
@@ -299,6 +300,24 @@ describe("what cannot be answered", () => {
       expect(answer.status).toBe(416);
       expect(problem(answer).code).toBe("offset_out_of_range");
     }
+  });
+
+  test("503 not_ready past the end of a replica that gets there yet, so that nobody goes back with it", async () => {
+    await using node = await ServingNode.start({ role: "replica" });
+    node.commit(1);
+    const { segment, offset } = node.log.end;
+    const askedPast = async (bytes: number, sourceEnd: Cursor | null): Promise<string> => {
+      node.standing = { sourceEnd };
+      node.announce();
+      const query = `segment=${segment}&offset=${offset + bytes}&max_bytes=100&wait_ms=60000`;
+      return problem(await get(`${node.url}/wal?${query}`)).code;
+    };
+    await whenReady(node.url);
+    expect(await askedPast(1, null)).toBe("not_ready");
+    expect(await askedPast(100, { segment, offset: offset + 100 })).toBe("not_ready");
+    expect(await askedPast(101, { segment, offset: offset + 100 })).toBe("offset_out_of_range");
+    expect(await askedPast(1, { segment, offset })).toBe("offset_out_of_range");
+    expect(await askedPast(101, { segment: segment + 1, offset: 80 })).toBe("not_ready");
   });
 
   test("503 not_ready with retry-after before the engine has spoken, while it cannot serve, and when it is gone", async () => {

@@ -8,7 +8,7 @@ import { toErrorData } from "../../shared/errors.ts";
 import type { TailraceError } from "../../shared/errors.ts";
 import { LogWriter } from "../../shared/log/log-writer.ts";
 import { answerCalls, emit } from "../../shared/rpc.ts";
-import type { EngineEvents, NodeHead, SnapshotInfo } from "../../shared/serve/engine.ts";
+import type { EngineEvents, NodeHead, SourceStanding, SnapshotInfo } from "../../shared/serve/engine.ts";
 import type { ServeLimits } from "../../shared/serve/limits.ts";
 import { startServer } from "../../shared/serve/serve-thread.ts";
 import { runServer } from "../../shared/serve/server.ts";
@@ -35,7 +35,7 @@ export class ServingNode implements AsyncDisposable {
   readonly log: LogWriter;
   readonly engine: MadeUpEngine;
   /** Of the head, as far as they are stated. */
-  clock: Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs"> = {};
+  standing: SourceStanding = {};
   url = "";
   /** How often the engine was asked for a snapshot. */
   snapshotCalls = 0;
@@ -102,7 +102,7 @@ export class ServingNode implements AsyncDisposable {
       databaseChecksum: hex64(headChecksum),
       start,
       end: durableEnd,
-      ...this.clock,
+      ...this.standing,
     };
   }
 
