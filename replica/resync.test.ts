@@ -1,5 +1,7 @@
+import { closeSync, openSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, test } from "vitest";
+import { segmentPath } from "../shared/log/segment-files.ts";
 import type { Notice } from "../shared/notice.ts";
 import { Edge } from "../test/harness/edge.ts";
 import { shell } from "../test/harness/shell.ts";
@@ -75,6 +77,34 @@ describe("a resync", () => {
     // The snapshot is that of the bootstrap, from before all of them.
     expect(done(notices)).toMatchObject({ fromTxid: before, txid: before + 1 });
     expect(edge.replica.status().position).toMatchObject({ databaseChecksum: primary.checksum });
+    await edge.expectIdentical();
+  });
+
+  test("whose log is damaged before where the replica was does not step back either: it waits for another snapshot", async () => {
+    edge = new Edge({ onForeignWrite: "resync" });
+    const { primary, file } = edge;
+    primary.insert(300);
+    await primary.listen();
+    await start();
+    await edge.replica.sync();
+    const { segment, offset } = primary.cursor;
+    primary.insert(10);
+    await edge.replica.sync();
+    await edge.stop();
+    // It forgets what it has read of the log, too.
+    await primary.unlisten();
+    await primary.listen();
+    shell(file, "CREATE TABLE mine(x)");
+    const damaged = openSync(segmentPath(primary.logFolder, segment), "r+");
+    writeSync(damaged, Buffer.alloc(100), 0, 100, offset);
+    closeSync(damaged);
+    await start();
+    const lastError = (): unknown => edge.replica.status().lastError?.code;
+    await expect.poll(lastError, { timeout: 10_000 }).toBe("damaged");
+    expect(shell(file, "SELECT count(*) FROM t")).toBe("310");
+    primary.renewSnapshot();
+    await edge.replica.sync();
+    expect(edge.replica.status()).toMatchObject({ resyncs: 1 });
     await edge.expectIdentical();
   });
 

@@ -88,6 +88,7 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
   room.database.take(Math.max(0, pageCount * pageSizeBytes - database.sizeBytes), "the primary's snapshot");
   // Read page by page: whatever has led here, what the table says is not to be relied on.
   const table = PageTable.create(files.pageTable);
+  const was = positionFile.position?.logId === head.logId ? positionFile.position : undefined;
   let wanted: WantedPages | undefined;
   try {
     wanted = new WantedPages(files, head);
@@ -101,9 +102,9 @@ export async function resync(options: ResyncOptions): Promise<ResyncOutcome> {
       options.onProgress(wanted.pageCount);
     }
     failpoint("resync.pages-fetched");
-    const logBytes = await fetchLog(options, head);
+    const logBytes = await fetchLog(options, head, was);
     failpoint("resync.log-fetched");
-    const goal = lastState(files, head);
+    const goal = lastState(files, head, was);
     await land(options, head, goal, wanted, table, seen);
     options.replaceLog();
     failpoint("resync.log-replaced");
@@ -137,14 +138,12 @@ async function scanDatabase(database: ReplicaDatabase, table: PageTable): Promis
 
 /** Fetches the log after the snapshot, up to the primary's head as of now. @returns its bytes */
 async function fetchLog(
-  { receiver, files, positionFile, signal, room }: ResyncOptions,
-  head: SnapshotHead,
+  { receiver, files, signal, room }: ResyncOptions,
+  { logId, epoch, state }: SnapshotHead,
+  was: Position | undefined,
 ): Promise<number> {
-  const { logId, epoch, state } = head;
-  const { position } = positionFile;
-  const before = position?.logId === logId ? position : undefined;
   // Its word on how far it is: the old state still, if that is of this history, and is still there.
-  const appliedTxid = before !== undefined && before.phase !== "resyncing" ? before.applied.txid : state.txid;
+  const appliedTxid = was !== undefined && was.phase !== "resyncing" ? was.applied.txid : state.txid;
   rmSync(files.resyncLog, { recursive: true, force: true });
   const copy = LogCopy.open({ folder: files.resyncLog, start: state.cursor });
   try {
@@ -159,7 +158,7 @@ async function fetchLog(
       bytes += chunk.bytes.length;
       // An answer that leads nowhere: whatever is wrong there, it is not to be asked for again and again.
       if (compareCursors(chunk.next, chunk.from) === 0) break;
-      if (chunk.isEof || isEnough({ next: chunk.next, bytes, until, before: before?.applied.cursor })) break;
+      if (chunk.isEof || isEnough({ next: chunk.next, bytes, until, before: was?.applied.cursor })) break;
     }
     copy.sync();
     return bytes;
@@ -185,8 +184,13 @@ export function isEnough({
   return bytes >= MAX_LOG_BYTES && (before === undefined || compareCursors(next, before) >= 0);
 }
 
-/** The state after the last whole record that was fetched and leads on from the snapshot. */
-function lastState({ resyncLog: folder }: ReplicaFiles, head: SnapshotHead): Goal {
+/**
+ * The state after the last whole record that was fetched and leads on from the snapshot.
+ *
+ * @param was the replica's own state, if that is of this log
+ * @throws damaged, diverged, unknown_version where the log does not lead on as far as that
+ */
+function lastState({ resyncLog: folder }: ReplicaFiles, head: SnapshotHead, was: Position | undefined): Goal {
   let goal: Goal = { state: head.state, epoch: head.epoch, commitTimeMs: 0 };
   const copy = LogCopy.open({ folder });
   const { logId, pageSizeBytes, state, epoch } = head;
@@ -196,7 +200,10 @@ function lastState({ resyncLog: folder }: ReplicaFiles, head: SnapshotHead): Goa
     for (let batch = reader.next(0); batch !== undefined; batch = reader.next(0))
       goal = { state: batch.to, epoch: batch.epoch, commitTimeMs: batch.commitTimeMs };
   } catch (error) {
-    if (!["damaged", "diverged", "unknown_version"].includes(asTailraceError(error).code)) throw error;
+    // Its readers would go back to a state that is not the primary's, and stay there.
+    const isBehind = was !== undefined && goal.state.txid < was.applied.txid;
+    if (isBehind || !["damaged", "diverged", "unknown_version"].includes(asTailraceError(error).code))
+      throw error;
   } finally {
     reader.close();
     copy.close();

@@ -172,7 +172,7 @@ export class LogPrimary {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private get logFolder(): string {
+  get logFolder(): string {
     return path.join(this.folder, `log-${this.histories}`);
   }
 
