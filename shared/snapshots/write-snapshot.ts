@@ -6,8 +6,8 @@ import { hashPage } from "../format/page-hash.ts";
 import type { DatabaseView } from "../pages/database-view.ts";
 import { UNFINISHED_SUFFIX, publishFile } from "../storage/atomic-file.ts";
 import { BackgroundSync } from "../storage/background-sync.ts";
-import { writeAt } from "../storage/positioned-io.ts";
-import { onStorage } from "../storage/storage-error.ts";
+import { writeInBackground } from "../storage/positioned-io.ts";
+import { onStorage, storageError } from "../storage/storage-error.ts";
 import { hex64, lockPage } from "../units.ts";
 import type { DatabaseChecksum } from "../units.ts";
 
@@ -60,13 +60,17 @@ async function copyPages(
   const { pageSizeBytes, pageCount } = view;
   const slicePages = SLICE_BYTES / pageSizeBytes;
   const unhashed = lockPage(pageSizeBytes);
-  const buffer = Buffer.allocUnsafeSlow(SLICE_BYTES);
-  const hashes = Buffer.allocUnsafeSlow(slicePages * HASH_BYTES);
+  // One is filled and hashed while the other is written.
+  const slices = [0, 1].map(() => ({
+    pages: Buffer.allocUnsafeSlow(SLICE_BYTES),
+    hashes: Buffer.allocUnsafeSlow(slicePages * HASH_BYTES),
+  }));
   const sha256 = createHash("sha256");
   let checksum = 0n;
   for (let first = 1; first <= pageCount; first += slicePages) {
     const count = Math.min(slicePages, pageCount - first + 1);
-    const run = buffer.subarray(0, count * pageSizeBytes);
+    const { pages, hashes } = slices[((first - 1) / slicePages) % slices.length]!;
+    const run = pages.subarray(0, count * pageSizeBytes);
     view.readRun(first, count, run);
     sha256.update(run);
     for (let position = 0; position < count; position++) {
@@ -86,6 +90,7 @@ class UnfinishedFile {
   private readonly path: string;
   private readonly descriptor: number;
   private readonly sync: BackgroundSync;
+  private writing: Promise<void> = Promise.resolve();
   private size = 0;
   private isOpen = true;
 
@@ -99,21 +104,39 @@ class UnfinishedFile {
     return onStorage("create", path, () => new UnfinishedFile(path, openSync(path + UNFINISHED_SUFFIX, "w")));
   }
 
-  /** Waits for the disk where it has fallen behind. */
+  /**
+   * Has the bytes written on another thread, once those before are and the disk has not fallen behind.
+   *
+   * @param bytes stay as they are until the next call, or {@link close}, has returned
+   * @throws storage_failed, of what was appended before
+   */
   async append(bytes: Uint8Array): Promise<void> {
-    onStorage("write", this.path, () => writeAt(this.descriptor, bytes, this.size));
+    await this.writing;
+    this.writing = this.write(bytes, this.size);
+    // Whoever waits for it next is told.
+    this.writing.catch(() => undefined);
     this.size += bytes.length;
-    await this.sync.wrote(bytes.length);
   }
 
   async publish(): Promise<void> {
+    await this.writing;
     await this.sync.finish();
     await this.close();
     onStorage("write", this.path, () => publishFile(this.path + UNFINISHED_SUFFIX, this.path));
   }
 
   async close(): Promise<void> {
+    await this.writing.catch(() => undefined);
     if (this.isOpen) await this.sync.close();
     this.isOpen = false;
+  }
+
+  private async write(bytes: Uint8Array, offset: number): Promise<void> {
+    try {
+      await writeInBackground(this.descriptor, bytes, offset);
+      await this.sync.wrote(bytes.length);
+    } catch (error) {
+      throw storageError("write", this.path, error);
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { readSync, writeSync } from "node:fs";
+import { readSync, write, writeSync } from "node:fs";
 
 const REWRITE_BYTES = 1 << 20;
 
@@ -22,6 +22,21 @@ export function readAtOrZeros(descriptor: number, into: Uint8Array, offset: numb
 export function writeAt(descriptor: number, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length;) {
     done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+  }
+}
+
+/** The same on another thread. @param bytes stay as they are until the promise settles */
+export async function writeInBackground(
+  descriptor: number,
+  bytes: Uint8Array,
+  offset: number,
+): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    done += await new Promise<number>((resolve, reject) => {
+      write(descriptor, bytes, done, bytes.length - done, offset + done, (error, size) =>
+        error === null ? resolve(size) : reject(error),
+      );
+    });
   }
 }
 

@@ -114,6 +114,33 @@ export function writeSync(
   return written.length;
 }
 
+/** The same on another thread: carried out at some moment before the call back. */
+export function write(
+  descriptor: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+  callback: (error: Error | null, written?: number) => void,
+): void {
+  const open = take("fs.write", descriptor);
+  if (open === undefined) {
+    real.write(descriptor, bytes, offset, length, position, callback);
+    return;
+  }
+  later(placeOf(open), "fs.write", () => {
+    let written: number;
+    try {
+      written = writeSync(descriptor, bytes, offset, length, position);
+    } catch (error) {
+      if (error instanceof ProcessDied) return;
+      callback(error as Error);
+      return;
+    }
+    callback(null, written);
+  });
+}
+
 /** A process that is killed within a write has written some pages of it. */
 function takeForWriting(descriptor: number, bytes: Uint8Array, position: number): OpenFile | undefined {
   const open = openFiles.get(descriptor);

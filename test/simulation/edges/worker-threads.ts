@@ -58,8 +58,11 @@ export class Worker extends EventEmitter {
     this.exited = new Promise((resolve) => this.once("exit", resolve));
     const data = clone(options.workerData, (options.transferList ?? []) as unknown[]);
     const { scheduler } = process.machine;
-    scheduler.afterIn(START_MS * process.random.float(), `thread ${this.thread.name}`, this.thread, () =>
-      scheduler.hold(this.run(module, data)),
+    scheduler.afterIn(
+      START_MS * process.random.float(),
+      `thread ${this.thread.name}`,
+      this.thread,
+      () => void this.run(module, data),
     );
   }
 
@@ -86,15 +89,17 @@ export class Worker extends EventEmitter {
     return this;
   }
 
-  /** Settles when the module has run: no worker of the product waits for anything in that. */
   private async run(module: URL, data: unknown): Promise<void> {
+    const { scheduler } = this.parent.process.machine;
     try {
-      const worker = (await import(workerUrl(module))) as WorkerModule;
+      const loading = import(workerUrl(module)) as Promise<WorkerModule>;
+      // Of what the module waits for once it runs, other steps tell.
+      scheduler.hold(loading);
+      const worker = await loading;
       await worker.run({ parentPort: this.inner, workerData: data });
     } catch (error) {
       if (!(error instanceof ProcessDied)) this.thread.crash(error);
     }
-    const { scheduler } = this.parent.process.machine;
     scheduler.afterIn(END_MS, "thread.idle", this.thread, () => this.leaveUnlessHeard());
   }
 
