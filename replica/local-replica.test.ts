@@ -83,6 +83,20 @@ test("an epoch once seen is not forgotten with database and position: a bootstra
   expect(replica.isGone).toBe(true);
 });
 
+test("a small transaction is in the database before its applier gives way: no sync of the log copy comes first", async () => {
+  const folder = temporaryFolder();
+  const { client, commit } = snapshotNode(smallDatabase(join(folder, "source.db")), {
+    pageSizeBytes: PAGE_SIZE,
+  });
+  const replica = openIn(folder, {});
+  await replica.bootstrap(client, () => {}, new AbortController().signal);
+  replica.receive(commit("a"));
+  const applying = replica.applyNext();
+  expect(replica.position?.applied.txid).toBe(5);
+  expect(replica.unsyncedBytes).toBeGreaterThan(0);
+  await applying;
+});
+
 test("a transaction for which there is no room is applied once the SQLite WAL has given its own back, and refused while a reader holds that", async () => {
   const folder = temporaryFolder();
   const file = join(folder, "edge.db");

@@ -125,7 +125,7 @@ export class Standing {
     const batch = this.pending ?? this.batches.next();
     this.pending = batch;
     if (batch === undefined) return false;
-    await this.takeRoom(batch);
+    if (!this.takeRoom(batch)) await this.makeRoom(batch);
     const startMs = nowMs();
     for (const _ of applier.apply(batch)) await turn();
     this.pending = undefined;
@@ -145,16 +145,21 @@ export class Standing {
     this.table.close();
   }
 
-  /** @throws NoRoomError, when what the SQLite WAL could give back was not enough */
-  private async takeRoom(batch: Batch): Promise<void> {
-    const take = (): void =>
-      this.options.room.database.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
+  /** @returns false where the disk has none. A promise instead would let the log copy be synced before a small batch is applied */
+  private takeRoom(batch: Batch): boolean {
     try {
-      take();
+      this.options.room.database.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
+      return true;
     } catch (error) {
-      if (!(error instanceof NoRoomError) || !(await this.care.giveRoom())) throw error;
-      take();
+      if (error instanceof NoRoomError) return false;
+      throw error;
     }
+  }
+
+  /** With what the SQLite WAL gives back. @throws NoRoomError, when that is not enough */
+  private async makeRoom(batch: Batch): Promise<void> {
+    await this.care.giveRoom();
+    this.options.room.database.take(this.writtenBytes(batch), `transaction ${batch.to.txid}`);
   }
 
   /** By which a batch lengthens the SQLite WAL, and later the database. */
