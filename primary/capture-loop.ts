@@ -205,9 +205,10 @@ export class CaptureLoop {
     capture.sync();
     this.lastSyncMs = now;
     this.shownTxid = capture.log.headTxid;
+    // First of all: replicas wait for it.
+    onHead(this.head);
     this.count();
     retention.headChanged();
-    onHead(this.head);
   }
 
   /** Once for all that became durable at once. */

@@ -5,7 +5,7 @@ import type { ErrorData } from "../shared/errors.ts";
 import { BlockingQuestion } from "../shared/blocking-question.ts";
 import { RpcClient } from "../shared/rpc.ts";
 import type { Notice } from "../shared/notice.ts";
-import type { CheckpointOutcome, NodeHead, SnapshotInfo } from "../shared/serve/engine.ts";
+import type { CheckpointOutcome, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { PrimaryEngineStatus, ReplicaStatus } from "../shared/status.ts";
 import { SMALL_YOUNG_GENERATION, workerUrl } from "../shared/threads.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
@@ -16,8 +16,6 @@ export type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 
 /** What a capture tells whoever started it. */
 export interface CaptureThreadEvents {
-  /** Something new is durable in the log. */
-  head: NodeHead;
   /** Something that an operator should know. */
   notice: Notice;
   /** The text of each notice but the most detailed, and but those of trouble, which `trouble` tells. */
@@ -68,7 +66,6 @@ export class CaptureThread {
       trackUnmanagedFds: false,
     });
     this.calls = new RpcClient(this.worker);
-    this.calls.on("head", (head) => this.tell("head", head));
     this.calls.on("notice", (notice) => {
       this.tell("notice", notice);
       const isTrouble = notice.name === "capture_trouble" || notice.name === "capture_recovered";
@@ -156,7 +153,7 @@ export class CaptureThread {
   private tell<K extends keyof CaptureThreadEvents>(name: K, value: CaptureThreadEvents[K]): void {
     const listener = this.listeners.get(name) as Listener<K> | undefined;
     if (listener !== undefined) listener(value);
-    else if (name !== "head") this.kept = [...this.kept, { name, value }].slice(-MAX_KEPT_EVENTS);
+    else this.kept = [...this.kept, { name, value }].slice(-MAX_KEPT_EVENTS);
   }
 
   private async end(): Promise<void> {

@@ -5,13 +5,7 @@ import type { ErrorData } from "../shared/errors.ts";
 import { answerQuestion } from "../shared/blocking-question.ts";
 import { answerCalls, emit } from "../shared/rpc.ts";
 import type { Notice } from "../shared/notice.ts";
-import type {
-  CheckpointOutcome,
-  EngineEvents,
-  EngineMethods,
-  NodeHead,
-  SnapshotInfo,
-} from "../shared/serve/engine.ts";
+import type { CheckpointOutcome, EngineEvents, EngineMethods, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { PrimaryEngineStatus, ReplicaStatus } from "../shared/status.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
@@ -32,7 +26,6 @@ export type CaptureMethods = {
 };
 
 export type CaptureEvents = {
-  head: NodeHead;
   notice: Notice;
   /** An error that is being retried; null when it has passed. */
   trouble: ErrorData | null;
@@ -68,7 +61,6 @@ const methods: CaptureMethods = {
   async start() {
     engine = await PrimaryEngine.start(workerData as CaptureOptions, {
       onHead(head) {
-        emit<CaptureEvents, "head">(port, "head", head);
         for (const serve of servePorts) emit<EngineEvents, "head">(serve, "head", head);
       },
       onTrouble(error) {

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { NodeHead } from "../shared/serve/engine.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
+import { hearHeads } from "../test/harness/heads.ts";
 import { serving } from "../test/harness/serve-captured.ts";
 
 const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
@@ -38,7 +39,7 @@ test("mode group: many commits share an fsync, and all are told of, in order, wh
   database.keepStart();
   await database.start();
   const heads: NodeHead[] = [];
-  database.capture.on("head", (head) => heads.push(head));
+  onTestFinished(await hearHeads(database.capture, (head) => heads.push(head)));
   database.python("for i in range(300): c.execute('insert into t(b) values(?)', (os.urandom(500),))");
   await expect.poll(() => heads.at(-1)?.txid, { timeout: 10_000, interval: 5 }).toBe(300);
   expect(heads.map(({ txid }) => txid)).toEqual(heads.map(({ txid }) => txid).toSorted((a, b) => a - b));
@@ -46,6 +47,6 @@ test("mode group: many commits share an fsync, and all are told of, in order, wh
   database.python("c.execute('insert into t(b) values(1)')");
   const answers = await Promise.all(Array.from({ length: 64 }, () => database.capture.durable()));
   expect(new Set(answers.map(({ txid }) => txid))).toEqual(new Set([301]));
-  expect(heads.at(-1)).toMatchObject({ txid: 301, end: answers[0]!.cursor });
+  await expect.poll(() => heads.at(-1)).toMatchObject({ txid: 301, end: answers[0]!.cursor });
   expect(await database.prove()).toBe(301);
 });

@@ -126,20 +126,18 @@ test.skipIf(!SmallDisk.isAllowed)(
     database.python(SETUP);
     await database.start();
     const heads: NodeHead[] = [];
-    database.capture.on("head", (head) => heads.push(head));
+    const { port1, port2 } = new MessageChannel();
+    onTestFinished(() => port1.close());
+    const server = new RpcClient<EngineMethods, EngineEvents>(port1);
+    server.on("head", (head) => heads.push(head));
+    await database.capture.connectServe(port2);
     database.python(COMMIT);
     const { txid } = await database.capture.durable();
     await expect.poll(() => heads.at(-1)).toMatchObject({ txid, freshAsOfMs: null });
     const { end: received } = heads.at(-1)!;
-    const { port1, port2 } = new MessageChannel();
-    onTestFinished(() => port1.close());
-    await database.capture.connectServe(port2);
     const seen = { id: "edge-1", address: null, received, sent: null, appliedTxid: txid };
     const sightings = [{ ...seen, lastSeenMs: Date.now(), isAsking: true }];
-    await new RpcClient<EngineMethods, EngineEvents>(port1).call("report", {
-      sightings,
-      heldGenerations: [],
-    });
+    await server.call("report", { sightings, heldGenerations: [] });
     disk.fill();
     const beforeMs = Date.now();
     database.python(CHURN);

@@ -1,5 +1,6 @@
 /** Follows the database given until it is killed: for crash tests. Arguments: the database, a soft limit for its WAL. */
 import { startCapture } from "../../primary/capture-thread.ts";
+import { hearHeads } from "../harness/heads.ts";
 
 const [file = "", walSoftLimitBytes = "16777216"] = process.argv.slice(2);
 const capture = await startCapture({
@@ -12,7 +13,7 @@ const capture = await startCapture({
 });
 process.stdout.write("ready\n");
 // What is acknowledged is what may never be lost.
-capture.on("head", ({ txid }) => process.stdout.write(`${txid}\n`));
+await hearHeads(capture, ({ txid }) => process.stdout.write(`${txid}\n`));
 capture.on("trouble", (error) =>
   process.stdout.write(`trouble ${error === null ? "none" : error.message}\n`),
 );
