@@ -3,6 +3,7 @@ import { Freshness } from "../shared/plan/freshness.ts";
 import { NoRoomError } from "../shared/storage/disk-room.ts";
 import { LogIntake } from "./log-intake.ts";
 import type { LogIntakeOptions } from "./log-intake.ts";
+import type { Chunk, ChunkRequest } from "./receiver.ts";
 
 /** An intake over a disk without room, of which the SQLite WAL has something to give back or not; and what it does. */
 function fullDisk(walBytes: number): { intake: LogIntake; done: string[] } {
@@ -55,4 +56,97 @@ test("log for which there is no room, nor any to be given back, is refused", asy
   const { intake, done } = fullDisk(0);
   await expect(intake.receive(signal)).rejects.toBeInstanceOf(NoRoomError);
   expect(done).toEqual(["applying rests", "room is asked for"]);
+});
+
+/** An intake of a log with so many bytes, two a request; what it does, and when it fails. */
+function backlog({
+  bytes,
+  beforeAnswer = async () => {},
+  beforeSynced = async () => {},
+}: {
+  readonly bytes: number;
+  readonly beforeAnswer?: (asked: ChunkRequest) => Promise<void>;
+  readonly beforeSynced?: () => Promise<void>;
+}): { intake: LogIntake; done: string[]; passMs: (ms: number) => void } {
+  const done: string[] = [];
+  let [end, nowMs] = [0, 0];
+  const local = {
+    backlogBytes: 0,
+    unsyncedBytes: 0,
+    get received() {
+      return { segment: 1, offset: end };
+    },
+    position: { logId: "", epoch: 1, applied: { txid: 5, checksum: 0n } },
+    receive: ({ next }: Chunk) => {
+      end = next.offset;
+      done.push(`${end} stored`);
+    },
+    syncReceived: async () => {
+      const until = end;
+      await beforeSynced();
+      done.push(`${until} synced`);
+    },
+  };
+  const fetch = async (asked: ChunkRequest): Promise<Chunk> => {
+    const { cursor, isAhead = false } = asked;
+    done.push(`${cursor.offset} asked ${isAhead ? "ahead" : "by name"}`);
+    await beforeAnswer(asked);
+    const next = { segment: 1, offset: cursor.offset + 2 };
+    const head = { txid: 9, cursor: next, commitTimeMs: 0, primaryTimeMs: null, ageMs: null };
+    return { from: cursor, bytes: Buffer.alloc(2), next, isEof: next.offset >= bytes, epoch: 1, head };
+  };
+  const intake = new LogIntake({
+    local,
+    receiver: { fetch },
+    applying: { wake: () => {}, rest: async () => {}, stopping: undefined },
+    freshness: new Freshness(),
+    monotonicMs: () => nowMs,
+    sleep: async () => {},
+    throwInterruption: () => {},
+    onMet: () => {},
+    onSettled: () => done.push("settled"),
+  } as unknown as LogIntakeOptions);
+  return { intake, done, passMs: (ms) => (nowMs += ms) };
+}
+
+test("in a backlog what follows is asked for while what came is synced, but by name only what is on disk is vouched for", async () => {
+  const { intake, done } = backlog({ bytes: 4 });
+  expect(await intake.receive(signal)).toMatchObject({ isEof: true });
+  const first = ["0 asked by name", "2 stored", "2 asked ahead", "2 synced", "settled"];
+  expect(done).toEqual([...first, "4 stored", "4 synced", "settled"]);
+});
+
+test("in a backlog without end the node is told a few times a second how far this is", async () => {
+  const { intake, done, passMs } = backlog({ bytes: Infinity, beforeAnswer: async () => passMs(100) });
+  expect(await intake.receive(signal)).toMatchObject({ isEof: false });
+  expect(done.filter((what) => what.includes("asked"))).toEqual([
+    "0 asked by name",
+    "2 asked ahead",
+    "4 asked ahead",
+  ]);
+  expect(done.slice(-3)).toEqual(["6 stored", "6 synced", "settled"]);
+});
+
+test("when a sync fails, what was asked for ahead is given up", async () => {
+  const failure = new Error("the disk");
+  const { intake, done } = backlog({
+    bytes: 8,
+    beforeAnswer: async ({ isAhead, signal: given }) => {
+      if (isAhead === true)
+        await new Promise((_, reject) => given!.addEventListener("abort", () => reject(given!.reason)));
+    },
+    beforeSynced: () => Promise.reject(failure),
+  });
+  await expect(intake.receive(signal)).rejects.toBe(failure);
+  expect(done).toEqual(["0 asked by name", "2 stored", "2 asked ahead"]);
+});
+
+test("when what was asked for ahead fails, what came before it is synced all the same", async () => {
+  const failure = new Error("the network");
+  const { intake, done } = backlog({
+    bytes: 8,
+    beforeAnswer: ({ isAhead }) => (isAhead === true ? Promise.reject(failure) : Promise.resolve()),
+  });
+  await expect(intake.receive(signal)).rejects.toBe(failure);
+  expect(done).toEqual(["0 asked by name", "2 stored", "2 asked ahead", "2 synced"]);
 });

@@ -2,11 +2,11 @@ import { compareCursors } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { Freshness } from "../shared/plan/freshness.ts";
 import { NoRoomError } from "../shared/storage/disk-room.ts";
-import type { Txid } from "../shared/units.ts";
+import type { Cursor, Txid } from "../shared/units.ts";
 import type { ApplyLoop } from "./apply-loop.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import { CHUNK_BYTES, LONG_POLL_MS } from "./receiver.ts";
-import type { Chunk, PeerHead, Receiver } from "./receiver.ts";
+import type { Chunk, ChunkRequest, PeerHead, Receiver } from "./receiver.ts";
 
 /** Received and not applied: beyond it the primary is not asked for more. */
 export const MAX_BACKLOG_BYTES: number = 256 << 20;
@@ -16,6 +16,8 @@ const EMPTY_ANSWER_MS = 200;
 const APPLYING_POLL_MS = 250;
 /** And while the node that is asked has itself lost touch with the primary: soon after it is back, it is known here. */
 const STALE_POLL_MS = 2000;
+/** In a backlog, how often the node is told what is safe here: so long at most it is asked ahead of that. */
+const AHEAD_MS = 250;
 
 export interface LogIntakeOptions {
   readonly local: Pick<
@@ -37,7 +39,7 @@ export interface LogIntakeOptions {
   readonly onSettled: (position: Position) => void;
 }
 
-/** What came of one request. */
+/** What came of a request, and of those ahead that followed it. */
 export interface Intake {
   /** Nothing more was durable on the primary. */
   readonly isEof: boolean;
@@ -48,8 +50,9 @@ export interface Intake {
 }
 
 /**
- * Fetches the primary's log, piece by piece, into the log copy. To ask for more is to vouch for what is here: before each
- * request it is as durable as it has to be.
+ * Fetches the primary's log, piece by piece, into the log copy. To ask for more by the replica's name is to vouch for what
+ * is here: before each such request it is as durable as it has to be. In a backlog, what comes next is asked for without
+ * the name, while what has come is being made durable.
  */
 export class LogIntake {
   private readonly options: LogIntakeOptions;
@@ -63,7 +66,11 @@ export class LogIntake {
     this.options = options;
   }
 
-  /** One request. There is a standing. @throws what the receiver and the disk throw, and what has interrupted it */
+  /**
+   * One request, and in a backlog others ahead. There is a standing.
+   *
+   * @throws what the receiver and the disk throw, and what has interrupted it
+   */
   async receive(signal: AbortSignal): Promise<Intake> {
     const { local, applying, monotonicMs, throwInterruption, onSettled } = this.options;
     throwInterruption();
@@ -76,17 +83,22 @@ export class LogIntake {
     if (local.unsyncedBytes > 0) await this.sync();
     const askedMs = monotonicMs();
     const waitMs = this.waitMs();
-    const chunk = await this.fetch(waitMs, askedMs, signal);
-    throwInterruption();
-    await this.store(chunk);
-    applying.wake();
-    await this.sync();
-    throwInterruption();
+    let chunk = await this.fetch({ cursor: local.received!, waitMs }, signal);
+    for (let following: Chunk | undefined = chunk; following !== undefined;) {
+      chunk = following;
+      throwInterruption();
+      await this.store(chunk);
+      applying.wake();
+      following = undefined;
+      const isForMore = this.leadsFurther(chunk) && monotonicMs() - askedMs < AHEAD_MS;
+      if (isForMore) following = await this.syncAndFetch(chunk.next, signal);
+      else await this.sync();
+      throwInterruption();
+      onSettled(local.position!);
+    }
     const { applied } = local.position!;
-    onSettled(local.position!);
-    const leadsOn = compareCursors(chunk.next, chunk.from) !== 0;
     const restMs = EMPTY_ANSWER_MS - (monotonicMs() - askedMs);
-    if (waitMs > 0 && !leadsOn && restMs > 0) await this.options.sleep(restMs, signal);
+    if (waitMs > 0 && !leadsOn(chunk) && restMs > 0) await this.options.sleep(restMs, signal);
     throwInterruption();
     const { isEof, head } = chunk;
     return { isEof, isCaughtUp: isEof && applied.txid >= head.txid, txid: applied.txid };
@@ -109,18 +121,40 @@ export class LogIntake {
     if (!this.isSyncing) onSettled(local.position!);
   }
 
-  private async fetch(waitMs: number, askedMs: number, signal: AbortSignal): Promise<Chunk> {
+  /** There is more, and room for it. */
+  private leadsFurther(chunk: Chunk): boolean {
+    const { backlogBytes, received } = this.options.local;
+    return leadsOn(chunk) && !chunk.isEof && received !== undefined && backlogBytes <= MAX_BACKLOG_BYTES;
+  }
+
+  /** Makes durable what has come, while what follows it is fetched. @throws what either throws, after both */
+  private async syncAndFetch(cursor: Cursor, signal: AbortSignal): Promise<Chunk> {
+    const giveUp = new AbortController();
+    const either = AbortSignal.any([signal, giveUp.signal]);
+    const fetching = this.fetch({ cursor, waitMs: 0, isAhead: true }, either);
+    const syncing = this.sync().catch((error: unknown) => {
+      giveUp.abort(error);
+      throw error;
+    });
+    await Promise.allSettled([fetching, syncing]);
+    await syncing;
+    return await fetching;
+  }
+
+  private async fetch(
+    asked: Pick<ChunkRequest, "cursor" | "waitMs" | "isAhead">,
+    signal: AbortSignal,
+  ): Promise<Chunk> {
     const { local, receiver, freshness, monotonicMs, onMet } = this.options;
     const { logId, epoch, applied } = local.position!;
-    freshness.asked(askedMs, waitMs);
+    freshness.asked(monotonicMs(), asked.waitMs);
     const chunk = await receiver.fetch({
-      cursor: local.received!,
+      ...asked,
       logId,
       epoch,
       appliedTxid: applied.txid,
       appliedChecksum: applied.checksum,
       maxBytes: CHUNK_BYTES,
-      waitMs,
       signal,
     });
     onMet();
@@ -152,4 +186,8 @@ export class LogIntake {
     if (!freshness.isSourceFresh) return STALE_POLL_MS;
     return local.position!.applied.txid >= this.head.txid ? LONG_POLL_MS : APPLYING_POLL_MS;
   }
+}
+
+function leadsOn({ from, next }: Chunk): boolean {
+  return compareCursors(next, from) !== 0;
 }

@@ -45,6 +45,18 @@ const request = {
   waitMs: 0,
 };
 
+test("a request carries the replica's name, but where it is made ahead of what is on disk", async () => {
+  const targets: string[] = [];
+  const asking = receiver(async (target) => {
+    targets.push(target);
+    return answerWith({});
+  });
+  await asking.fetch(request);
+  await asking.fetch({ ...request, isAhead: true });
+  const common = "/wal?segment=1&offset=80&max_bytes=4194304&wait_ms=0";
+  expect(targets).toEqual([`${common}&replica_id=edge&applied_txid=6`, `${common}&applied_txid=6`]);
+});
+
 async function headOf(headers: Readonly<Record<string, string>>): Promise<object> {
   return (await receiver(async () => answerWith(headers)).fetch(request)).head;
 }

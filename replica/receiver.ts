@@ -35,6 +35,8 @@ export interface ChunkRequest {
   readonly appliedChecksum?: DatabaseChecksum;
   readonly maxBytes: number;
   readonly waitMs: number;
+  /** What is before the cursor need not be on the disk here: the request is not made by the replica's name, and vouches for nothing. */
+  readonly isAhead?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -119,10 +121,20 @@ export class Receiver {
   }
 
   private async get(request: ChunkRequest, into: Buffer | undefined): Promise<Chunk> {
-    const { cursor, appliedTxid, appliedChecksum, maxBytes, waitMs, logId, epoch, signal } = request;
+    const {
+      cursor,
+      appliedTxid,
+      appliedChecksum,
+      maxBytes,
+      waitMs,
+      isAhead = false,
+      logId,
+      epoch,
+      signal,
+    } = request;
     const target =
       `/wal?segment=${cursor.segment}&offset=${cursor.offset}&max_bytes=${maxBytes}&wait_ms=${waitMs}` +
-      `&replica_id=${encodeURIComponent(this.replicaId)}&applied_txid=${appliedTxid}`;
+      `${isAhead ? "" : `&replica_id=${encodeURIComponent(this.replicaId)}`}&applied_txid=${appliedTxid}`;
     const answer = await this.transport.get(target, {
       headers: {
         "accept-encoding": this.encodings,

@@ -175,6 +175,14 @@ export const FAULTS: readonly Fault[] = [
     tests: ["shared/log/log-copy-sync.test.ts"],
   },
   {
+    name: "ahead-by-name",
+    mistake: "vouches for log that is still on its way to the disk",
+    file: "replica/log-intake.ts",
+    from: `{ cursor, waitMs: 0, isAhead: true }`,
+    to: `{ cursor, waitMs: 0 }`,
+    tests: ["replica/log-intake.test.ts"],
+  },
+  {
     name: "power-loss-unnoticed",
     mistake: "takes a machine that went down for a process that died",
     file: "replica/recovery.ts",
