@@ -23,7 +23,13 @@ import { onStorage } from "../storage/storage-error.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { DamagedLogError } from "./damaged-log-error.ts";
 import { FragmentReader } from "./fragment-reader.ts";
-import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
+import {
+  listSegments,
+  removeSegment,
+  removeSegments,
+  removeUnfinished,
+  segmentPath,
+} from "./segment-files.ts";
 
 const datasync = promisify(fdatasync);
 
@@ -224,10 +230,9 @@ export class LogCopy {
     const start = { segment: first, offset: 0 };
     this.onFile("shorten", () => {
       writeStart(this.folder, start);
-      removeSegments(
-        this.folder,
-        listSegments(this.folder).filter((candidate) => candidate < first),
-      );
+      // They mean nothing any more: those that a crash brings back go when the copy is opened.
+      for (const candidate of listSegments(this.folder))
+        if (candidate < first) removeSegment(this.folder, candidate);
     });
     this.startCursor = start;
   }

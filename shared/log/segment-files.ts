@@ -42,25 +42,33 @@ export function removeUnfinished(folder: string): void {
 /**
  * Removes segments in the given order, each durably gone before the next: a crash leaves no hole.
  *
- * Its name goes at once. To free the bytes of a full segment takes tens of milliseconds: the kernel does that when the
- * last descriptor is closed, and that happens on another thread.
- *
  * @throws storage_failed; those before the one it names are gone
  */
 export function removeSegments(folder: string, segments: readonly number[]): void {
-  for (const segment of segments) {
-    const path = segmentPath(folder, segment);
-    onStorage("remove", path, () => {
-      const descriptor = openIfThere(path);
-      if (descriptor === undefined) return;
-      try {
-        rmSync(path, { force: true });
-        syncFolder(folder);
-      } finally {
-        close(descriptor);
-      }
-    });
-  }
+  for (const segment of segments) removeSegment(folder, segment, () => syncFolder(folder));
+}
+
+/**
+ * Removes one, which a crash may bring back.
+ *
+ * Its name goes at once. To free the bytes of a full segment takes tens of milliseconds: the kernel does that when the
+ * last descriptor is closed, and that happens on another thread.
+ *
+ * @param settle done before its bytes are freed
+ * @throws storage_failed
+ */
+export function removeSegment(folder: string, segment: number, settle: () => void = () => {}): void {
+  const path = segmentPath(folder, segment);
+  onStorage("remove", path, () => {
+    const descriptor = openIfThere(path);
+    if (descriptor === undefined) return;
+    try {
+      rmSync(path, { force: true });
+      settle();
+    } finally {
+      close(descriptor);
+    }
+  });
 }
 
 function openIfThere(path: string): number | undefined {
