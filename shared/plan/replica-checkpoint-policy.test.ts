@@ -33,23 +33,27 @@ test("a stream of commits without a gap is held up for the last few pages, at 32
   expect(decideCheckpoint(wal({ frames: 32 * MIB, backfilledFrames: 31 * MIB }))).toBe("finish");
 });
 
-test("a backlog that is applied faster than it is copied back is held up for all that is missing, at 512 MiB", () => {
-  expect(decideCheckpoint(wal({ frames: 511 * MIB, backfilledFrames: 32 * MIB }))).toBe("copy");
-  const full = { frames: 512 * MIB, backfilledFrames: 32 * MIB };
+test("a backlog that is applied faster than it is copied back is held up for all that is missing, at 2 GiB", () => {
+  expect(decideCheckpoint(wal({ frames: 2047 * MIB, backfilledFrames: 32 * MIB }))).toBe("copy");
+  const full = { frames: 2048 * MIB, backfilledFrames: 32 * MIB };
   expect(decideCheckpoint(wal({ ...full, isCheckpointRunning: true }))).toBe("wait");
   expect(decideCheckpoint(wal(full))).toBe("finish");
 });
 
-test("while a replica is behind, the disk is left to what it lacks: copied back is only from 256 MiB on, or when nothing comes", () => {
+test("while a replica is behind, the disk is left to what it lacks: copied back is only from 1 GiB on, or when nothing comes", () => {
   const behind = { isBehind: true };
-  expect(decideCheckpoint(wal({ ...behind, frames: 255 * MIB }))).toBe("none");
-  expect(decideCheckpoint(wal({ ...behind, frames: 256 * MIB }))).toBe("copy");
-  expect(decideCheckpoint(wal({ ...behind, frames: 300 * MIB, backfilledFrames: 256 * MIB }))).toBe("none");
-  expect(decideCheckpoint(wal({ ...behind, frames: 300 * MIB, backfilledFrames: 299 * MIB }))).toBe("finish");
-  expect(decideCheckpoint(wal({ ...behind, frames: 300 * MIB, backfilledFrames: 300 * MIB }))).toBe(
+  expect(decideCheckpoint(wal({ ...behind, frames: 1023 * MIB }))).toBe("none");
+  expect(decideCheckpoint(wal({ ...behind, frames: 1024 * MIB }))).toBe("copy");
+  expect(decideCheckpoint(wal({ ...behind, frames: 1100 * MIB, backfilledFrames: 1024 * MIB }))).toBe("none");
+  expect(decideCheckpoint(wal({ ...behind, frames: 1100 * MIB, backfilledFrames: 1099 * MIB }))).toBe(
+    "finish",
+  );
+  expect(decideCheckpoint(wal({ ...behind, frames: 1100 * MIB, backfilledFrames: 1100 * MIB }))).toBe(
     "restart",
   );
-  expect(decideCheckpoint(wal({ ...behind, frames: 512 * MIB, backfilledFrames: 256 * MIB }))).toBe("finish");
+  expect(decideCheckpoint(wal({ ...behind, frames: 2048 * MIB, backfilledFrames: 1024 * MIB }))).toBe(
+    "finish",
+  );
   // The primary is gone, with what it had to send.
   expect(decideCheckpoint(wal({ ...behind, frames: MIB, idleMs: 2000 }))).toBe("copy");
 });

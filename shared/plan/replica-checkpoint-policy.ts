@@ -37,7 +37,7 @@ export const WAL_LIMIT_BYTES: number = 4 * WAL_TARGET_BYTES;
 /** Commits wait only for this much to be copied: a few milliseconds and one fsync. */
 export const FINISH_BYTES: number = 2 << 20;
 /** But from this size on for whatever is missing: a backlog is applied faster than it is copied back. Disk for speed. */
-export const WAL_HARD_LIMIT_BYTES: number = 16 * WAL_LIMIT_BYTES;
+export const WAL_HARD_LIMIT_BYTES: number = 64 * WAL_LIMIT_BYTES;
 /** So much is copied back at once while a replica is behind: the disk is needed for what makes it up to date. */
 export const WAL_BEHIND_BYTES: number = WAL_HARD_LIMIT_BYTES / 2;
 /** With nothing to apply for this long, even a small WAL is copied back, so that a power loss costs little. */
