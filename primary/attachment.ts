@@ -112,8 +112,9 @@ export async function attach(given: AttachOptions): Promise<Attachment> {
       folder: folder.logFolder,
       snapshots: () => snapshots.needed(),
       recovery: () => opened.table.mark.cursor,
+      onSealed: () => onHead(loop.head),
     });
-    const loop = new CaptureLoop({
+    const loop: CaptureLoop = new CaptureLoop({
       capture,
       cycle,
       snapshots,
@@ -125,9 +126,15 @@ export async function attach(given: AttachOptions): Promise<Attachment> {
       isGrouping: durability === "group",
       onTrouble: given.onTrouble,
     });
-    const verification = verificationOf(capture, clock, metrics, notify, (error) =>
-      given.onError(toErrorData(error)),
-    );
+    const verification = verificationOf({
+      capture,
+      retention,
+      folder: folder.logFolder,
+      clock,
+      metrics,
+      notify,
+      onError: (error) => given.onError(toErrorData(error)),
+    });
     return { database, capture, cycle, snapshots, retention, verification, loop };
   } catch (error) {
     capture?.close();

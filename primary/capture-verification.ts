@@ -1,18 +1,30 @@
 import { TailraceError } from "../shared/errors.ts";
 import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import type { Notice } from "../shared/notice.ts";
-import { verificationError, verificationNotice } from "../shared/verification/verification-notices.ts";
+import {
+  damageToGiveUp,
+  verificationErrors,
+  verificationNotices,
+} from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
 import type { Capture } from "./capture.ts";
+import type { Retention } from "./retention.ts";
 
-/** Reads every page again, of the very state that log and page table are at. */
-export function verificationOf(
-  capture: Capture,
-  clock: () => number,
-  metrics: PrimaryEngineMetrics,
-  notify: (notice: Notice) => void,
-  onError: (error: TailraceError) => void,
-): Verification {
+export interface CaptureVerificationOptions {
+  readonly capture: Capture;
+  readonly retention: Retention;
+  /** Of the log. */
+  readonly folder: string;
+  /** Unix ms. */
+  readonly clock: () => number;
+  readonly metrics: PrimaryEngineMetrics;
+  readonly notify: (notice: Notice) => void;
+  readonly onError: (error: TailraceError) => void;
+}
+
+/** Reads every page again, of the very state that log and page table are at, and then the log. */
+export function verificationOf(options: CaptureVerificationOptions): Verification {
+  const { capture, retention, folder, clock, metrics, notify, onError } = options;
   return new Verification({
     clock,
     hashOf: (pageNumber) => capture.table.get(pageNumber),
@@ -25,12 +37,17 @@ export function verificationOf(
       }
       return { view, txid: capture.log.headTxid, databaseChecksum: capture.table.checksum };
     },
+    openLog() {
+      const { log, meta } = capture;
+      const { start, durableEnd: end, headTxid } = log;
+      return { folder, logId: meta.logId, start, end, headTxid, sizeBytes: retention.sizeBytes };
+    },
     onEnd(ended) {
       metrics.verifications.inc({ result: ended.state });
-      const told = verificationNotice(ended);
-      if (told !== undefined) notify(told);
-      const error = verificationError(ended);
-      if (error !== undefined) onError(error);
+      for (const told of verificationNotices(ended)) notify(told);
+      for (const error of verificationErrors(ended)) onError(error);
+      const damage = damageToGiveUp(ended);
+      if (damage !== undefined) retention.giveUpThrough(damage.segment);
     },
   });
 }

@@ -10,12 +10,8 @@ import { message, notice } from "../shared/notice.ts";
 import type { Notice } from "../shared/notice.ts";
 import { RecentErrors, recentError } from "../shared/recent-errors.ts";
 import type { CheckpointOutcome, NodeHead, ServeReport, SnapshotInfo } from "../shared/serve/engine.ts";
-import type {
-  PrimaryEngineStatus,
-  ReplicaStatus,
-  SegmentStatus,
-  VerificationStatus,
-} from "../shared/status.ts";
+import type { PrimaryEngineStatus, ReplicaStatus, SegmentStatus } from "../shared/status.ts";
+import type { VerificationStatus } from "../shared/verification/verification-status.ts";
 import { loadDriver } from "../shared/sqlite/driver.ts";
 import type { Driver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";

@@ -39,7 +39,12 @@ class MadeUpLog implements RetainedLog {
     this.end = { segment: this.headTxid + 1, offset: 0 };
   }
 
-  /** What removing a segment meets. */
+  seal(): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.end = { segment: this.end.segment + 1, offset: 0 };
+  }
+
+  /** What removing a segment, or beginning one, meets. */
   failure: Error | undefined;
 
   dropBefore(segment: number): void {
@@ -54,7 +59,10 @@ class Story {
   readonly notices: Notice[] = [];
   nowMs = 1_800_000_000_000;
   snapshot: Cursor | undefined = { segment: 1, offset: 0 };
+  generation = 1;
   limits: RetentionLimits = LIMITS;
+  /** Where the log ends after a segment was sealed for its damage. */
+  readonly ends: Cursor[] = [];
   tracker!: ReplicaTracker;
   retention!: Retention;
 
@@ -73,10 +81,12 @@ class Story {
       folder: "",
       tracker: this.tracker,
       limits: this.limits,
-      snapshots: () => (this.snapshot === undefined ? [] : [{ generation: 1, cursor: this.snapshot }]),
+      snapshots: () =>
+        this.snapshot === undefined ? [] : [{ generation: this.generation, cursor: this.snapshot }],
       recovery: () => this.log.end,
       clock,
       notify,
+      onSealed: () => this.ends.push(this.log.end),
       stat: () => ({ sizeBytes: MIB, modifiedMs: this.nowMs }),
     });
   }
@@ -411,6 +421,76 @@ describe("past the limit of the log", () => {
     story.pass(5 * SECOND_MS);
     expect(story.replica("edge-1")!.state).toBe("lost");
     expect(story.retention.status()).toMatchObject({ maxBytes: 5 * MIB, segmentCount: 3 });
+  });
+});
+
+describe("a log that is damaged", () => {
+  test("is given up to there: who needs it is lost by name, who is past it is not, and it is no longer called damaged", () => {
+    const story = new Story();
+    story.commit(3);
+    story.follows("behind");
+    story.goesAway("behind");
+    story.commit(3);
+    story.follows("past");
+    story.goesAway("past");
+    story.commit(1);
+    story.said();
+    story.retention.giveUpThrough(5);
+    // Once more, and of an earlier one: nothing new.
+    story.retention.giveUpThrough(5);
+    story.retention.giveUpThrough(2);
+    expect(story.retention.status().damagedThrough).toBe(5);
+    story.pass(10 * SECOND_MS);
+    expect(story.notices.at(-2)).toMatchObject({ text: expect.stringContaining("because it is damaged") });
+    expect(story.said()).toEqual(["log_given_up", "replica_endangered", "replica_lost"]);
+    expect(story.replica("behind")).toMatchObject({ state: "lost", timesLost: 1 });
+    expect(story.replica("past")).toMatchObject({ timesLost: 0, state: "catching_up" });
+    // What the other holds begins with segment 7; by the least size 6 stays as well.
+    expect(story.log.start.segment).toBe(6);
+    expect(story.retention.status().damagedThrough).toBe(null);
+    story.retention.giveUpThrough(4);
+    expect(story.said()).toEqual([]);
+  });
+
+  test("stays until there is a snapshot after it, which is due: nobody is lost before", () => {
+    const story = new Story();
+    story.commit(3);
+    story.follows("edge-1");
+    story.goesAway("edge-1");
+    story.commit(4);
+    story.said();
+    story.snapshot = { segment: 2, offset: 0 };
+    story.retention.giveUpThrough(5);
+    story.pass(MINUTE_MS);
+    expect(story.said()).toEqual(["log_given_up", "replica_inactive"]);
+    expect(story.retention.needsSnapshot).toBe(true);
+    expect(story.log.start.segment).toBe(2);
+    // A newcomer is not given what leads into it.
+    expect(story.retention.bytesAfter({ segment: 2, offset: 0 })).toBe(null);
+    // Once it is there, it is not due once more until the next look at the log.
+    story.generation += 1;
+    story.commit(1);
+    expect(story.retention.needsSnapshot).toBe(false);
+    story.pass(5 * SECOND_MS);
+    expect(story.said()).toEqual(["replica_endangered", "replica_lost"]);
+    expect(story.retention.needsSnapshot).toBe(false);
+    expect(story.log.start.segment).toBe(7);
+  });
+
+  test("in its newest segment has that sealed; a snapshot of its very end holds nothing of it", () => {
+    const story = new Story({ keepBytes: 0 });
+    story.commit(3);
+    const end = { segment: 4, offset: MIB };
+    story.log.end = end;
+    story.snapshot = end;
+    story.log.failure = new Error("the disk is full");
+    story.retention.giveUpThrough(4);
+    expect(() => story.retention.upkeep()).toThrow("the disk is full");
+    expect(story.ends).toEqual([]);
+    story.log.failure = undefined;
+    story.pass(2 * SECOND_MS);
+    expect(story.ends).toEqual([{ segment: 5, offset: 0 }]);
+    expect(story.log.start.segment).toBe(5);
   });
 });
 

@@ -19,6 +19,7 @@ import type { LogStatus, ReplicaStatus, SegmentStatus } from "../shared/status.t
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureLimits } from "./capture-options.ts";
 import type { Capture } from "./capture.ts";
+import { logGivenUp } from "../shared/tracking/announcements.ts";
 import type { LogExtent } from "../shared/tracking/log-extent.ts";
 import type { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 
@@ -39,6 +40,8 @@ export interface RetainedLog {
   readonly headCommitTimeMs: number | null;
   /** Removes the segments before the given one, oldest first, each durably gone before the next. */
   dropBefore(segment: number): void;
+  /** Begins a new segment. @throws storage_failed */
+  seal(): void;
 }
 
 /** The capture's log. */
@@ -58,6 +61,7 @@ export function retainedLog({ log, meta }: Capture): RetainedLog {
       return log.headCommitTimeMs;
     },
     dropBefore: (segment) => log.dropBefore(segment),
+    seal: () => log.seal(),
   };
 }
 
@@ -79,6 +83,8 @@ export interface RetentionOptions {
   /** Unix ms. */
   readonly clock: () => number;
   readonly notify: (notice: Notice) => void;
+  /** The log ends in another segment, though nothing was appended. */
+  readonly onSealed: () => void;
   readonly stat?: SegmentStat;
 }
 
@@ -98,7 +104,11 @@ export class Retention {
   /** Log bytes since this began. */
   private writtenBytes = 0;
   private isRecoveryFarBack = false;
+  /** Up to the end of this segment, the log is given up for a damage in it, as soon as nobody could need it any more. */
+  private damagedThrough: number | null = null;
   private decided: RetentionDecision | undefined;
+  /** The newest snapshot that was decided with: with a newer one, which may be there before the next decision, none is due. */
+  private decidedGeneration: number | undefined;
   private nextMs = 0;
 
   constructor(options: RetentionOptions) {
@@ -119,12 +129,19 @@ export class Retention {
 
   /** The log is past its most, and the newest snapshot, or the lack of one, holds it there. */
   get needsSnapshot(): boolean {
-    return this.decided?.heldPastLimitBy === "snapshot";
+    return this.decided?.heldPastLimitBy === "snapshot" && this.newestGeneration === this.decidedGeneration;
   }
 
   /** Recovery holds much of the log: what it starts from should be brought up to date. */
   get needsCheckpoint(): boolean {
     return this.decided?.heldPastLimitBy === "recovery" || this.isRecoveryFarBack;
+  }
+
+  /** The log of this segment and before is damaged: it goes, as soon as snapshot and recovery do not need it. */
+  giveUpThrough(segment: number): void {
+    if (segment <= (this.damagedThrough ?? 0) || segment < this.options.log.start.segment) return;
+    this.damagedThrough = segment;
+    this.options.notify(logGivenUp(segment));
   }
 
   /** Something new is durable. */
@@ -152,9 +169,11 @@ export class Retention {
     const extent = this.extent();
     this.measure();
     tracker.tick(extent);
+    this.sealIfDamaged();
     const state = this.state();
     const decision = decideRetention(state);
     this.decided = decision;
+    this.decidedGeneration = this.newestGeneration;
     const { maxBytes } = this.limits;
     const recoveryBytes = this.catalogue.bytesAfter(state.recovery) ?? 0;
     this.isRecoveryFarBack = maxBytes !== null && recoveryBytes > maxBytes * RECOVERY_PART;
@@ -184,8 +203,9 @@ export class Retention {
     }));
   }
 
-  /** Log bytes from a place to the end; null where that part is gone. */
+  /** Log bytes from a place to the end; null where that part is gone, or given up. */
   bytesAfter(cursor: Cursor): number | null {
+    if (cursor.segment <= (this.damagedThrough ?? 0)) return null;
     return this.extent().catalogue.bytesAfter(cursor);
   }
 
@@ -204,6 +224,7 @@ export class Retention {
     | "keepMs"
     | "maxBytes"
     | "holdInactiveMs"
+    | "damagedThrough"
   > {
     const { catalogue, limits } = this.extent();
     const { keepBytes, keepMs, maxBytes, holdInactiveMs } = limits;
@@ -216,26 +237,43 @@ export class Retention {
       keepMs,
       maxBytes,
       holdInactiveMs,
+      damagedThrough: this.damagedThrough,
     };
+  }
+
+  private get newestGeneration(): number | undefined {
+    return this.options.snapshots().at(-1)?.generation;
+  }
+
+  /** What is being written cannot be dropped. */
+  private sealIfDamaged(): void {
+    const { log, onSealed } = this.options;
+    if (this.damagedThrough !== log.end.segment) return;
+    log.seal();
+    if (log.end.segment > this.damagedThrough) onSealed();
   }
 
   /** The log as it is now. */
   private extent(): LogExtent {
     const { log } = this.options;
-    const { catalogue, limits } = this;
+    const { catalogue, limits, damagedThrough } = this;
     const before = catalogue.end;
     catalogue.update(log.start, log.end);
     if (compareCursors(before, log.end) < 0) this.writtenBytes += catalogue.bytesAfter(before) ?? 0;
-    return { catalogue, limits };
+    return { catalogue, limits, damagedThrough };
   }
 
   private state(): RetentionState {
     const { tracker, snapshots, recovery, clock } = this.options;
     return {
       segments: this.catalogue.list(),
-      snapshots: snapshots(),
-      recovery: recovery(),
+      snapshots: snapshots().map(({ generation, cursor }) => ({
+        generation,
+        cursor: this.catalogue.onward(cursor),
+      })),
+      recovery: this.catalogue.onward(recovery()),
       replicas: tracker.held(),
+      damagedThrough: this.damagedThrough,
       limits: this.limits,
       nowMs: clock(),
     };
@@ -254,6 +292,7 @@ export class Retention {
     log.dropBefore(firstToKeep);
     failpoint("retention.dropped");
     this.extent();
+    if (log.start.segment > (this.damagedThrough ?? 0)) this.damagedThrough = null;
     const droppedBytes = beforeBytes - this.catalogue.sizeBytes;
     const count = log.start.segment - from;
     if (count === 0) return;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -9,6 +9,7 @@ import type { EngineEvents, EngineMethods } from "../shared/serve/engine.ts";
 import { runServer } from "../shared/serve/server.ts";
 import { logStatusSchema, replicaStatusSchema, snapshotStatusSchema } from "../shared/status.ts";
 import type { LogStatus, SegmentStatus } from "../shared/status.ts";
+import type { VerificationStatus } from "../shared/verification/verification-status.ts";
 import { LogPrimary } from "../test/harness/log-primary.ts";
 import { startFollowing } from "./follow-thread.ts";
 import type { FollowOptions, FollowThread } from "./follow-thread.ts";
@@ -232,6 +233,60 @@ describe("a replica that feeds another", () => {
     await expect
       .poll(() => notices, { timeout: 10_000 })
       .toEqual(expect.arrayContaining(["upkeep_failed", "upkeep_recovered"]));
+  });
+});
+
+/** A bit of a page in the log of the middle, on its disk. */
+function rot(segment: number): void {
+  const file = path.join(dataDir("middle"), "log", `${segment.toString(16).padStart(16, "0")}.log`);
+  const bytes = readFileSync(file);
+  bytes[3000]! ^= 1;
+  writeFileSync(file, bytes);
+}
+
+describe("a replica whose copy of the log rots", () => {
+  test("tells of it, and drops it up to there; in the segment that still grows, where its folder is removed", async () => {
+    const engine = await startMiddle({ keepLogBytes: 1 << 30 });
+    const notices: string[] = [];
+    middle.on("notice", ({ name }) => notices.push(name));
+    for (let commit = 0; commit < 6; commit++) primary.insert(250, 4000);
+    await caughtUp();
+    const { segment: newest } = middle.status().log!.end;
+    const rotten = newest - 1;
+    expect(middle.status().log!.start.segment).toBeLessThanOrEqual(rotten);
+    const verified = async (): Promise<VerificationStatus> => {
+      await engine.call("startVerification");
+      await expect
+        .poll(async () => (await engine.call("verification")).state, { timeout: 10_000 })
+        .not.toBe("running");
+      return await engine.call("verification");
+    };
+    expect(await verified()).toMatchObject({ state: "identical", logDamage: [] });
+    rot(rotten);
+    expect(await verified()).toMatchObject({
+      state: "different",
+      differentPages: [],
+      logDamage: [{ segment: rotten, offset: 80 }],
+    });
+    const log = (): LogStatus => logStatusSchema.parse(middle.status().log);
+    await expect
+      .poll(log, { timeout: 10_000 })
+      .toMatchObject({ start: { segment: newest, offset: 0 }, damagedThrough: null });
+    expect(notices).toEqual(expect.arrayContaining(["log_damaged", "log_given_up"]));
+    expect(middle.status().errors).toMatchObject([{ code: "damaged" }]);
+    primary.insert(1);
+    await caughtUp();
+    rot(newest);
+    expect(await verified()).toMatchObject({ state: "different", logDamage: [{ segment: newest }] });
+    await expect
+      .poll(log, { timeout: 10_000 })
+      .toMatchObject({ start: { segment: newest, offset: 0 }, damagedThrough: newest });
+    rmSync(path.join(dataDir("middle"), "log"), { recursive: true });
+    primary.insert(1);
+    await caughtUp();
+    await expect.poll(log, { timeout: 10_000 }).toMatchObject({ damagedThrough: null });
+    expect(await verified()).toMatchObject({ state: "identical", txid: primary.txid, logDamage: [] });
+    expect(middle.status()).toMatchObject({ bootstraps: 1, resyncs: 0 });
   });
 });
 

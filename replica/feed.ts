@@ -8,6 +8,9 @@ import type { RetentionState } from "../shared/plan/retention.ts";
 import type { NodeHead, ServeReport, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { LogStatus, ReplicaStatus, SegmentStatus, SnapshotStatus } from "../shared/status.ts";
 import type { DiskSpace } from "../shared/storage/disk-space.ts";
+import { compareCursors } from "../shared/format/cursor.ts";
+import type { Cursor } from "../shared/units.ts";
+import { logGivenUp } from "../shared/tracking/announcements.ts";
 import type { LogExtent } from "../shared/tracking/log-extent.ts";
 import { ReplicaTracker } from "../shared/tracking/replica-tracker.ts";
 import { UpkeepTroubles } from "../shared/upkeep-troubles.ts";
@@ -62,6 +65,8 @@ export class Feed {
   private commits = new RateMeter();
   private held: readonly number[] = [];
   private isCheckpointing = false;
+  /** To the end of its segment, the log is given up, as soon as this replica does not need it. */
+  private damage: Cursor | null = null;
   private readonly upkeep: UpkeepTroubles;
 
   /** @throws storage_failed, unknown_version */
@@ -71,7 +76,7 @@ export class Feed {
     this.limits = withGiven(FEED_DEFAULTS, options.limits);
     this.upkeep = new UpkeepTroubles({ clock: wallMs, notify: tell, onError: options.onError });
     this.catalogue = new SegmentCatalogue({ folder: logFolder, clock: wallMs });
-    const logBytesAfter: SegmentCatalogue["bytesAfter"] = (cursor) => this.catalogue.bytesAfter(cursor);
+    const logBytesAfter: SegmentCatalogue["bytesAfter"] = (cursor) => this.bytesAfter(cursor);
     this.snapshots = new OwnSnapshots(
       { ...options, folder: snapshotsFolder, logBytesAfter },
       this.limits.keepSnapshots,
@@ -100,10 +105,12 @@ export class Feed {
       this.commits = new RateMeter();
       const { logFolder: folder, wallMs: clock } = this.options;
       this.catalogue = new SegmentCatalogue({ folder, clock });
+      this.damage = null;
       this.tracker.follow({ logId, headTxid: txid, headCommitTimeMs: commitTimeMs, start });
     }
     this.head = head;
     this.catalogue.update(start, end);
+    if (this.damage !== null && compareCursors(start, this.damage) > 0) this.damage = null;
     this.tracker.headChanged({ txid, commitTimeMs, end });
   }
 
@@ -149,6 +156,19 @@ export class Feed {
     } finally {
       this.isCheckpointing = false;
     }
+  }
+
+  /** The log is damaged there: this segment and all before it goes, as soon as this replica does not need it. */
+  giveUpThrough(damage: Cursor): void {
+    const { segment } = damage;
+    if (segment <= (this.damagedThrough ?? 0) || segment < (this.head?.start.segment ?? 0)) return;
+    this.damage = damage;
+    this.options.tell(logGivenUp(segment));
+  }
+
+  /** Log bytes in the copy. */
+  get logBytes(): number {
+    return this.catalogue.sizeBytes;
   }
 
   status(): FeedStatus {
@@ -200,9 +220,19 @@ export class Feed {
     this.tracker.close();
   }
 
+  /** Null where that part is gone, or given up. */
+  private bytesAfter(cursor: Cursor): number | null {
+    return cursor.segment <= (this.damagedThrough ?? 0) ? null : this.catalogue.bytesAfter(cursor);
+  }
+
+  private get damagedThrough(): number | null {
+    return this.damage?.segment ?? null;
+  }
+
   private extent(): LogExtent {
     const { keepLogBytes: keepBytes, maxLogBytes: maxBytes, holdInactiveMs } = this.limits;
-    return { catalogue: this.catalogue, limits: { keepBytes, keepMs: 0, maxBytes, holdInactiveMs } };
+    const { catalogue, damagedThrough } = this;
+    return { catalogue, limits: { keepBytes, keepMs: 0, maxBytes, holdInactiveMs }, damagedThrough };
   }
 
   /** Undefined while it is not known what the replica itself needs: then nothing goes. */
@@ -214,6 +244,7 @@ export class Feed {
       snapshots: [...this.snapshots.needed(), { generation: PRESENT, cursor: this.head.end }],
       recovery,
       replicas: this.tracker.held(),
+      damagedThrough: this.damagedThrough,
       limits: this.extent().limits,
       nowMs: this.options.wallMs(),
     };
@@ -241,6 +272,7 @@ export class Feed {
       keepMs: 0,
       maxBytes: limits.maxLogBytes,
       holdInactiveMs: limits.holdInactiveMs,
+      damagedThrough: this.damagedThrough,
       diskFreeBytes: disk?.freeBytes ?? null,
       diskSizeBytes: disk?.sizeBytes ?? null,
     };
@@ -255,7 +287,7 @@ export class Feed {
       sizeBytes: pageCount * pageSizeBytes,
       databaseChecksum,
       cursor,
-      logBytesAfter: this.catalogue.bytesAfter(cursor),
+      logBytesAfter: this.bytesAfter(cursor),
       downloads: this.held.includes(generation) ? 1 : 0,
     };
   }

@@ -14,7 +14,11 @@ import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { KEEP_FREE_BYTES, replicaRoom } from "../shared/storage/disk-room.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
-import { verificationError, verificationNotice } from "../shared/verification/verification-notices.ts";
+import {
+  damageToGiveUp,
+  verificationErrors,
+  verificationNotices,
+} from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
 import { currentBootId } from "../shared/storage/boot-id.ts";
 import { Feed } from "./feed.ts";
@@ -27,6 +31,7 @@ import { Receiver } from "./receiver.ts";
 import { replicaFiles } from "./replica-files.ts";
 import { ReplicaIdentity } from "./replica-identity.ts";
 import { ServeSource } from "./serve-source.ts";
+import { notExact } from "./standing.ts";
 import { SnapshotClient } from "./snapshot-client.ts";
 import { HttpTransport, nodeName, parseNodeUrl } from "./transport.ts";
 
@@ -140,12 +145,19 @@ async function start(options: FollowOptions): Promise<void> {
         const { view, position } = local.view();
         return { view, txid: position.applied.txid, databaseChecksum: position.applied.checksum };
       },
+      openLog() {
+        const { position, logStart } = local;
+        if (position === undefined || logStart === undefined) throw notExact();
+        const { logId, applied } = position;
+        const { cursor: end, txid: headTxid } = applied;
+        return { folder: folder.logFolder, logId, start: logStart, end, headTxid, sizeBytes: feed.logBytes };
+      },
       onEnd(ended) {
         metrics.verifications.inc({ result: ended.state });
-        const told = verificationNotice(ended);
-        if (told !== undefined) say(told);
-        const error = verificationError(ended);
-        if (error !== undefined) follower.noteError(toErrorData(error));
+        for (const told of verificationNotices(ended)) say(told);
+        for (const error of verificationErrors(ended)) follower.noteError(toErrorData(error));
+        const damage = damageToGiveUp(ended);
+        if (damage !== undefined) feed.giveUpThrough(damage);
       },
     });
     const source: ServeSource = new ServeSource({

@@ -114,27 +114,11 @@ export interface LogStatus {
   /** Beyond it, replicas are given up; null: no limit. */
   readonly maxBytes: number | null;
   readonly holdInactiveMs: number;
+  /** Up to this segment, the log is given up for a damage in it; null where none is known. An older node does not tell. */
+  readonly damagedThrough?: number | null | undefined;
   /** Free space where the log is, in bytes; null where it cannot be told. */
   readonly diskFreeBytes: number | null;
   readonly diskSizeBytes: number | null;
-}
-
-/** A re-reading of every page from the files (`POST /admin/verify`). */
-export interface VerificationStatus {
-  /** `none`: never asked for since the start. */
-  readonly state: "none" | "running" | "identical" | "different" | "failed";
-  readonly txid: number | null;
-  /** What the log says at that txid; 16 hex digits. */
-  readonly expectedChecksum: string | null;
-  /** What the pages on disk come to. */
-  readonly foundChecksum: string | null;
-  readonly pagesDone: number;
-  readonly pagesTotal: number;
-  /** Pages that are not what the page table has, at most 100 of them. */
-  readonly differentPages: readonly number[];
-  readonly startedMs: number | null;
-  readonly endedMs: number | null;
-  readonly error: RecentError | null;
 }
 
 /** The engine's part on every node. */
@@ -358,21 +342,9 @@ export const logStatusSchema: z.ZodType<LogStatus> = z.looseObject({
   keepMs: z.number(),
   maxBytes: z.int().nullable(),
   holdInactiveMs: z.number(),
+  damagedThrough: z.int().nullable().optional(),
   diskFreeBytes: z.int().nullable(),
   diskSizeBytes: z.int().nullable(),
-});
-
-export const verificationStatusSchema: z.ZodType<VerificationStatus> = z.looseObject({
-  state: z.enum(["none", "running", "identical", "different", "failed"]),
-  txid: z.int().nullable(),
-  expectedChecksum: z.string().nullable(),
-  foundChecksum: z.string().nullable(),
-  pagesDone: z.int(),
-  pagesTotal: z.int(),
-  differentPages: z.array(z.int()),
-  startedMs: z.number().nullable(),
-  endedMs: z.number().nullable(),
-  error: recentErrorSchema.nullable(),
 });
 
 export const statusSchema: z.ZodType<StatusDocument> = z.looseObject({

@@ -1,7 +1,8 @@
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { commands } from "../src/commands.ts";
-import type { ReplicaStatus, SegmentStatus, VerificationStatus } from "../shared/status.ts";
+import type { ReplicaStatus, SegmentStatus } from "../shared/status.ts";
+import type { VerificationStatus } from "../shared/verification/verification-status.ts";
 import { Transcript } from "./harness/golden.ts";
 import { primaryStatus, replicaStatus } from "./harness/status-documents.ts";
 import { NODE, OTHER_NODE, problem, serveStub, withStatus } from "./harness/stub-node.ts";
@@ -442,6 +443,9 @@ const sound: VerificationStatus = {
   pagesDone: 262_144,
   pagesTotal: 262_144,
   differentPages: [],
+  logBytesDone: 12_000_000,
+  logBytesTotal: 12_000_000,
+  logDamage: [],
   startedMs: nowMs - 4_000,
   endedMs: nowMs,
   error: null,
@@ -502,6 +506,14 @@ test("verify --deep", async () => {
         { ...sound, state: "different", foundChecksum: "0000dd66690081ef", differentPages: [17] },
         {
           ...sound,
+          state: "different",
+          logDamage: [
+            { segment: 3, offset: 80, what: "the file is missing", firstTxid: null, lastTxid: 1100 },
+            { segment: 7, offset: 41_232, what: "checksum", firstTxid: 1180, lastTxid: 1203 },
+          ],
+        },
+        {
+          ...sound,
           state: "failed",
           error: {
             code: "storage_failed",
@@ -521,6 +533,8 @@ test("verify --deep", async () => {
   transcript.say("A disk of the second has changed some pages behind everybody's back.");
   await transcript.run(commands, ["verify", NODE, OTHER_NODE, "--deep"]);
   await transcript.run(commands, ["verify", NODE, OTHER_NODE, "--deep", "--json"]);
+  transcript.say("Its pages are sound, and its log is not.");
+  await transcript.run(commands, ["verify", NODE, OTHER_NODE, "--deep"]);
   transcript.say("Now it cannot be read at all.");
   await transcript.run(commands, ["verify", NODE, OTHER_NODE, "--deep"]);
   transcript.expectGolden("verify/deep");

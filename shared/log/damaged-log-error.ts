@@ -4,6 +4,8 @@ import type { Cursor } from "../units.ts";
 /** `damaged`, with the place in the log: nothing from there on is used. */
 export class DamagedLogError extends TailraceError {
   readonly at: Cursor;
+  /** What is wrong there. */
+  readonly what: string;
   /** The bytes do not match their checksum; otherwise they do, and contradict what came before. */
   readonly isUnreadable: boolean;
 
@@ -13,6 +15,7 @@ export class DamagedLogError extends TailraceError {
       ...(cause === undefined ? {} : { cause }),
     });
     this.at = at;
+    this.what = what;
     this.isUnreadable = cause !== undefined;
   }
 

@@ -75,7 +75,8 @@ export class FragmentReader {
       if (!isSealed && (this.segment > end.segment || this.offset >= end.offset)) return undefined;
       this.open(isSealed);
       const limit = this.sealedBytes ?? end.offset;
-      if (this.offset < limit) {
+      // A segment has a header, also where its file is empty.
+      if (this.offset < limit || this.offset === 0) {
         const placed = this.offset === 0 ? this.header(limit) : this.fragment(limit);
         if (placed === "cut short" && isSealed)
           throw new DamagedLogError(this.position, "the segment is cut short");

@@ -154,6 +154,30 @@ describe("a log keeps what was appended", () => {
     again.close();
   });
 
+  test("a segment is sealed before its size when that is asked for, but not within a record, and not without one", () => {
+    const { log } = open();
+    log.seal();
+    expect(log.end).toEqual({ segment: 1, offset: 80 });
+    append(log);
+    const { end } = log;
+    const [first, second] = history.record({ fragments: 2 });
+    log.append(first!);
+    log.seal();
+    expect(log.end).toEqual(end);
+    log.append(second!);
+    expect(log.end.segment).toBe(1);
+    log.seal();
+    log.seal();
+    expect(log.durableEnd).toEqual({ segment: 2, offset: 80 });
+    append(log);
+    append(log);
+    expect(log.end.segment).toBe(2);
+    log.dropBefore(2);
+    expect(log.start).toEqual({ segment: 2, offset: 0 });
+    log.close();
+    expect(open().log.headTxid).toBe(history.txid);
+  });
+
   test("a reader follows a log that grows, and sees nothing of a record before it is whole", () => {
     const { log } = open({ segmentSizeBytes: 3000 });
     const reader = new FragmentReader({ folder, start: log.start, end: () => log.end });

@@ -8,9 +8,9 @@ import { writeFileAtomically } from "../storage/atomic-file.ts";
 import { writeAgain } from "../storage/positioned-io.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { LogChain } from "./log-chain.ts";
+import type { OnProven } from "./log-proof.ts";
 import { listSegments, removeSegments, removeUnfinished, segmentPath } from "./segment-files.ts";
 import { verifyLog } from "./verify-log.ts";
-import type { OnProven } from "./verify-log.ts";
 import { causeText, onStorage } from "../storage/storage-error.ts";
 import { systemHint } from "../system-error.ts";
 
@@ -215,6 +215,19 @@ export class LogWriter {
     if (this.syncedEnd !== this.recordEnd || this.options.durability === "os") this.flush();
   }
 
+  /**
+   * Begins a new segment, so that the newest one can be dropped. Not while a record is being appended, and not where the
+   * newest has none: then nothing happens, and it can be asked for again.
+   *
+   * @throws storage_failed
+   */
+  seal(): void {
+    if (this.brokenBy !== undefined) throw this.brokenBy;
+    if (this.chain.openFragments > 0 || this.recordEnd.offset === SEGMENT_HEADER_BYTES) return;
+    if (this.isUncut) this.truncate(this.recordEnd.offset);
+    this.beginSegment();
+  }
+
   private writeAgain(from: number): void {
     onStorage("write", segmentPath(this.options.folder, this.recordEnd.segment), () =>
       writeAgain(this.descriptor, from),
@@ -306,8 +319,13 @@ export class LogWriter {
   }
 
   private sealIfDue(): void {
-    const { segment, offset } = this.recordEnd;
+    const { offset } = this.recordEnd;
     if (offset < this.options.segmentSizeBytes || offset === SEGMENT_HEADER_BYTES) return;
+    this.beginSegment();
+  }
+
+  private beginSegment(): void {
+    const { segment } = this.recordEnd;
     // A sealed segment is on disk before its successor exists, or a loss of power could tear it in the middle.
     if (this.options.durability === "group") this.sync();
     failpoint("log.segment-sealed");

@@ -1,7 +1,9 @@
-import { close, existsSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import { close, closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
+import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from "../format/segment.ts";
+import type { SegmentHeader } from "../format/segment.ts";
 import { UNFINISHED_SUFFIX, syncFolder } from "../storage/atomic-file.ts";
+import { readAt } from "../storage/positioned-io.ts";
 import { onStorage } from "../storage/storage-error.ts";
 import { systemCode } from "../system-error.ts";
 
@@ -21,6 +23,20 @@ export function listSegments(folder: string): number[] {
     .filter((name) => /^[0-9a-f]{16}\.log$/.test(name))
     .map((name) => Number.parseInt(name.slice(0, 16), 16))
     .toSorted((a, b) => a - b);
+}
+
+/** What a segment says of itself. @throws damaged, unknown_version, storage_failed */
+export function readSegmentHeader(folder: string, segment: number): SegmentHeader {
+  const path = segmentPath(folder, segment);
+  return onStorage("read", path, () => {
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+    const descriptor = openSync(path, "r");
+    try {
+      return decodeSegmentHeader(bytes.subarray(0, readAt(descriptor, bytes, 0)));
+    } finally {
+      closeSync(descriptor);
+    }
+  });
 }
 
 /** Whether nothing was ever logged there: there is no segment, or the first one's header alone. */

@@ -1,12 +1,12 @@
 import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { FRAGMENT_HEADER_BYTES, decodeFragmentHeader } from "../format/record.ts";
-import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from "../format/segment.ts";
-import type { SegmentHeader } from "../format/segment.ts";
+import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { readAt } from "../storage/positioned-io.ts";
 import type { Cursor, Txid } from "../units.ts";
 import { DamagedLogError } from "./damaged-log-error.ts";
-import { FragmentReader } from "./fragment-reader.ts";
-import { LogChain } from "./log-chain.ts";
+import type { LogChain } from "./log-chain.ts";
+import { LogProof } from "./log-proof.ts";
+import type { OnProven } from "./log-proof.ts";
 import { segmentPath } from "./segment-files.ts";
 
 const SCAN_BYTES: number = 1 << 20;
@@ -19,9 +19,6 @@ export interface VerifiedLog {
   /** Bytes after it in the newest segment: a record that was being written when the process or the machine died. */
   readonly tornBytes: number;
 }
-
-/** Told of each state that is proven on the way: after a segment's header, and after each record. */
-export type OnProven = (at: Cursor, chain: LogChain) => void;
 
 /**
  * Reads the whole log and proves it: every header, every checksum, every step from one record to the next.
@@ -47,70 +44,23 @@ export function verifyLog(
     if (segment !== first + index)
       throw new DamagedLogError({ segment: first + index, offset: 0 }, "the file is missing");
   });
-  const chain = chainBefore(folder, first);
   const sizeBytes = statSync(segmentPath(folder, newest)).size;
-  let recordEnd: Cursor = { segment: first, offset: 0 };
-
-  const reader = new FragmentReader({
-    folder,
-    start: recordEnd,
-    end: () => ({ segment: newest, offset: sizeBytes }),
-    onSegment: (header) => {
-      const what =
-        header.logId === logId
-          ? chain.refusesSegment(header)
-          : `it belongs to log ${header.logId}, not ${logId}`;
-      if (what !== undefined) throw new DamagedLogError({ segment: header.segment, offset: 0 }, what);
-      recordEnd = { segment: header.segment, offset: SEGMENT_HEADER_BYTES };
-      onProven(recordEnd, chain);
-    },
-  });
+  const start = { segment: first, offset: 0 };
+  const proof = new LogProof({ folder, logId, start, end: { segment: newest, offset: sizeBytes }, onProven });
   try {
-    for (;;) {
-      const placed = reader.next();
-      if (placed === undefined) break;
-      const what = chain.refuses(placed.fragment);
-      if (what !== undefined) throw new DamagedLogError(placed.start, what);
-      chain.take(placed.fragment);
-      if (chain.openFragments > 0) continue;
-      recordEnd = placed.end;
-      onProven(recordEnd, chain);
-    }
+    while (proof.step() !== undefined);
   } catch (error) {
-    if (!isInTail(error, newest)) throw error;
+    const { chain } = proof;
+    if (chain === undefined || !isInTail(error, newest)) throw error;
     if (chain.head.txid < lackingAfter && !isLastRecord(error, folder, chain)) throw error;
   } finally {
-    reader.close();
+    proof.close();
   }
-  if (recordEnd.segment < newest)
+  const { chain, end } = proof;
+  if (chain === undefined || end.segment < newest)
     throw new DamagedLogError({ segment: newest, offset: 0 }, "the header is cut short");
   chain.abandonRecord();
-  return { chain, end: recordEnd, tornBytes: sizeBytes - recordEnd.offset };
-}
-
-/** A chain that the first segment present follows: what came before it is gone by retention. */
-function chainBefore(folder: string, first: number): LogChain {
-  const header = readSegmentHeader(folder, first);
-  return new LogChain(header.pageSizeBytes, {
-    txid: header.firstTxid - 1,
-    checksum: header.checksumBefore,
-    pageCount: header.pageCountBefore,
-    epoch: header.epoch,
-    commitTimeMs: null,
-    source: undefined,
-  });
-}
-
-function readSegmentHeader(folder: string, segment: number): SegmentHeader {
-  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
-  const descriptor = openSync(segmentPath(folder, segment), "r");
-  try {
-    return decodeSegmentHeader(bytes.subarray(0, readAt(descriptor, bytes, 0)));
-  } catch (error) {
-    throw DamagedLogError.at({ segment, offset: 0 }, error);
-  } finally {
-    closeSync(descriptor);
-  }
+  return { chain, end, tornBytes: sizeBytes - end.offset };
 }
 
 function isInTail(error: unknown, newest: number): error is DamagedLogError {

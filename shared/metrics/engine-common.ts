@@ -44,7 +44,7 @@ export class EngineMetrics<Status extends EngineStatus> {
     for (const code of ALERTING_CODES) this.errors.inc({ code }, 0);
     this.verifications = set.counter(
       "tailrace_verifications_total",
-      "Readings of every page from the files: identical, different, failed.",
+      "Readings of every page and of the log from the files: identical, different, failed.",
       ["result"],
     );
     for (const result of ["identical", "different", "failed"]) this.verifications.inc({ result }, 0);

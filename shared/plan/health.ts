@@ -8,6 +8,7 @@ import type {
   UpkeepTrouble,
 } from "../status.ts";
 import { HELD_UP_FACTOR, atOnceBytes } from "./primary-checkpoint-policy.ts";
+import { storageFindings } from "./storage-health.ts";
 
 /*
  * The judgement on a status document: is all well with the node and with those that it feeds, and if not, what is wrong
@@ -55,11 +56,6 @@ export const LATE_SECONDS = 60;
 const STEADY_SECONDS = 1;
 /** An engine's word older than this is not of now. */
 const ENGINE_LATE_MS = 3_000;
-/** Of the disk. */
-const DISK_LOW_SHARE = 0.1;
-const DISK_FULL_SHARE = 0.02;
-/** Snapshots are renewed after a day of commits: after two, something keeps them from it. */
-const SNAPSHOT_OLD_MS = 48 * 3_600_000;
 /** A SQLite WAL so many times as large as writers alone can make it is held up by a reader. */
 const WAL_LARGE_FACTOR = 2;
 /** A reader that holds up checkpoints for so long is no report any more. */
@@ -364,36 +360,4 @@ function about(
   const more = ids.length > NAMED_IDS ? ` and ${count(ids.length - NAMED_IDS)} more` : "";
   const who = ids.length === 1 ? `replica ${named}` : `${count(ids.length)} replicas (${named}${more})`;
   return { severity, code, replicas: ids, text: `${who} ${text}`, wayOut };
-}
-
-function* storageFindings({ log, snapshots, nowMs, role }: NodeDocument): Iterable<Finding> {
-  if (log === null) return;
-  const { diskFreeBytes, diskSizeBytes, headTxid } = log;
-  if (typeof diskFreeBytes === "number" && typeof diskSizeBytes === "number" && diskSizeBytes > 0) {
-    const share = diskFreeBytes / diskSizeBytes;
-    if (share < DISK_LOW_SHARE) {
-      yield {
-        severity: share < DISK_FULL_SHARE ? "error" : "warning",
-        code: "disk_low",
-        replicas: [],
-        text: `the disk of the log has ${size(diskFreeBytes)} left of ${size(diskSizeBytes)}`,
-        wayOut: "Make room, or let the log be smaller with --keep-log-bytes and --max-log-bytes.",
-      };
-    }
-  }
-  const newest = snapshots.toSorted((a, b) => a.generation - b.generation).at(-1);
-  if (
-    role === "primary" &&
-    newest !== undefined &&
-    headTxid > newest.txid &&
-    nowMs - newest.createdMs > SNAPSHOT_OLD_MS
-  ) {
-    yield {
-      severity: "warning",
-      code: "snapshot_old",
-      replicas: [],
-      text: `the newest snapshot is ${duration(nowMs - newest.createdMs)} old`,
-      wayOut: "Take one with tailrace snapshot; if that fails, it says why.",
-    };
-  }
 }

@@ -19,6 +19,7 @@ const STATE: RetentionState = {
   snapshots: [{ generation: 1, cursor: at(8) }],
   recovery: at(8),
   replicas: [],
+  damagedThrough: null,
   limits: { keepBytes: 0, keepMs: 0, maxBytes: null, holdInactiveMs: 24 * HOUR_MS },
   nowMs: NOW_MS,
 };
@@ -163,13 +164,14 @@ const anyState: fc.Arbitrary<RetentionState> = fc
     ages: fc.array(fc.nat(50), { minLength: 12, maxLength: 12 }),
     places: fc.array(fc.nat(14), { maxLength: 3 }),
     recovery: fc.nat(14),
+    damage: fc.option(fc.nat(14)),
     replicas: fc.array(fc.record({ place: fc.nat(14), awayMs: fc.option(fc.nat(60)) }), { maxLength: 5 }),
     keepBytes: fc.nat(600),
     keepMs: fc.nat(60),
     maxBytes: fc.option(fc.nat(900)),
     holdInactiveMs: fc.nat(60),
   })
-  .map(({ before, sizes, ages, places, recovery, replicas, ...numbers }) => {
+  .map(({ before, sizes, ages, places, recovery, damage, replicas, ...numbers }) => {
     const place = (index: number): { segment: number; offset: number } => ({
       // Also before the start, as of somebody who lost his place; never beyond the end.
       segment: Math.max(1, Math.min(before - 1 + index, before + sizes.length)),
@@ -190,6 +192,7 @@ const anyState: fc.Arbitrary<RetentionState> = fc
         received: place(index),
         inactiveSinceMs: awayMs === null ? null : NOW_MS - awayMs,
       })),
+      damagedThrough: damage === null ? null : place(damage).segment,
       limits: numbers,
       nowMs: NOW_MS,
     };
@@ -200,7 +203,7 @@ function sizeFrom(state: RetentionState, first: number): number {
 }
 
 describe("whatever the log, its replicas, its snapshots and the limits are", () => {
-  test("no segment goes that a tracked replica, a kept snapshot or recovery needs, except past the stated limit", () => {
+  test("no segment goes that a tracked replica, a kept snapshot or recovery needs, except past the stated limit, or for a damage", () => {
     fc.assert(
       fc.property(anyState, (state) => {
         const { firstToKeep, released } = decideRetention(state);
@@ -220,10 +223,10 @@ describe("whatever the log, its replicas, its snapshots and the limits are", () 
             .map(({ received }) => received.segment),
         ];
         for (const segment of needs)
-          if (segment >= first && segment < firstToKeep)
+          if (segment >= first && segment < firstToKeep && segment > (state.damagedThrough ?? 0))
             expect(sizeFrom(state, segment)).toBeGreaterThan(maxBytes);
         const gone = firstToKeep - 1;
-        if (sizeFrom(state, gone) > maxBytes) return;
+        if (sizeFrom(state, gone) > maxBytes || gone <= (state.damagedThrough ?? 0)) return;
         expect(sizeFrom(state, firstToKeep)).toBeGreaterThanOrEqual(state.limits.keepBytes);
         const { modifiedMs } = state.segments.find(({ segment }) => segment === gone)!;
         expect(NOW_MS - modifiedMs).toBeGreaterThanOrEqual(state.limits.keepMs);
@@ -232,7 +235,7 @@ describe("whatever the log, its replicas, its snapshots and the limits are", () 
     );
   });
 
-  test("lost are exactly those whose segment goes or is gone, and nobody is lost within the limit", () => {
+  test("lost are exactly those whose segment goes or is gone, and nobody is lost within the limit but by a damage", () => {
     fc.assert(
       fc.property(anyState, (state) => {
         const { firstToKeep, lost, released } = decideRetention(state);
@@ -243,7 +246,8 @@ describe("whatever the log, its replicas, its snapshots and the limits are", () 
         const first = state.segments[0]!.segment;
         const isWithin = sizeFrom(state, first) <= (state.limits.maxBytes ?? Number.POSITIVE_INFINITY);
         const newlyLost = held.filter(({ id, received }) => lost.includes(id) && received.segment >= first);
-        if (isWithin) expect(newlyLost).toEqual([]);
+        const damaged = state.damagedThrough ?? 0;
+        if (isWithin) expect(newlyLost.filter(({ received }) => received.segment > damaged)).toEqual([]);
       }),
       { numRuns: 1000 },
     );
@@ -261,13 +265,14 @@ describe("whatever the log, its replicas, its snapshots and the limits are", () 
     );
   });
 
-  test("what is kept is past the limit only for the newest snapshot or recovery, which are then due", () => {
+  test("what is kept is past the limit, or damaged, only for the newest snapshot or recovery, which are then due", () => {
     fc.assert(
       fc.property(anyState, (state) => {
         const { firstToKeep, heldPastLimitBy } = decideRetention(state);
         const isNewest = firstToKeep === state.segments.at(-1)!.segment;
         const isPast = sizeFrom(state, firstToKeep) > (state.limits.maxBytes ?? Number.POSITIVE_INFINITY);
-        expect(heldPastLimitBy !== null).toBe(isPast && !isNewest);
+        const isDamaged = firstToKeep <= (state.damagedThrough ?? 0);
+        expect(heldPastLimitBy !== null).toBe((isPast || isDamaged) && !isNewest);
       }),
       { numRuns: 1000 },
     );

@@ -8,7 +8,7 @@ import type { Cursor } from "../units.ts";
  *   [ 3 ][ 4 ][ 5 ][ 6 ][ 7 ][ 8 ][ 9 ]
  *     ▲         ▲         ▲         └ always stays: it is being written
  *     │         │         └ the newest snapshot, recovery: they hold the log whatever its size
- *     │         └ least size, least time, older snapshots, replicas: they hold it up to maxBytes
+ *     │         └ least size, least time, older snapshots, replicas: they hold it up to maxBytes, but nothing that is damaged
  *     └ goes when nothing holds it, or when all from here on is more than maxBytes
  */
 
@@ -56,6 +56,11 @@ export interface RetentionState {
   /** From where the database would be repaired after a loss of power. */
   readonly recovery: Cursor;
   readonly replicas: readonly HeldReplica[];
+  /**
+   * Something up to the end of this segment cannot be read: what is there leads nowhere, and is wanted by nobody. Null where
+   * no damage is known.
+   */
+  readonly damagedThrough: number | null;
   readonly limits: RetentionLimits;
   /** Unix ms. */
   readonly nowMs: number;
@@ -70,7 +75,7 @@ export interface RetentionDecision {
   readonly lost: readonly string[];
   /** Replicas that were away for too long: the log is no longer kept for them. */
   readonly released: readonly string[];
-  /** The log is past maxBytes, and what holds it: a new snapshot or a checkpoint is due. */
+  /** The log is past maxBytes, or damaged, and what holds it: a new snapshot or a checkpoint is due. */
   readonly heldPastLimitBy: "snapshot" | "recovery" | null;
 }
 
@@ -89,7 +94,7 @@ export function decideRetention(state: RetentionState): RetentionDecision {
     held.filter(({ received }) => received.segment >= forced),
   );
   const left = sizeFrom(state.segments, first);
-  const isPastLimit = maxBytes !== null && left > maxBytes;
+  const isPastLimit = (maxBytes !== null && left > maxBytes) || first <= (state.damagedThrough ?? 0);
   const newest = newestOf(state.snapshots);
   const isHeldBySnapshot = newest === undefined || newest.cursor.segment <= state.recovery.segment;
   const holder = isHeldBySnapshot ? newest?.cursor.segment : state.recovery.segment;
@@ -150,10 +155,8 @@ export function reasonsToKeep(state: RetentionState): readonly (readonly string[
   });
 }
 
-function firstToKeep(
-  { segments, snapshots, recovery, limits, nowMs }: RetentionState,
-  held: readonly HeldReplica[],
-): number {
+function firstToKeep(state: RetentionState, held: readonly HeldReplica[]): number {
+  const { segments, snapshots, recovery, limits, nowMs } = state;
   const first = segments[0]?.segment ?? 1;
   const newest = newestOf(snapshots);
   if (newest === undefined) return first;
@@ -166,8 +169,9 @@ function firstToKeep(
     .reduce((a, b) => Math.min(a, b), hard);
   let leftBytes = sizeFrom(segments, first);
   for (const { segment, sizeBytes, modifiedMs } of segments.slice(0, -1)) {
-    const isWanted =
+    const isHeld =
       segment >= earliest || leftBytes - sizeBytes < limits.keepBytes || isYoung(modifiedMs, limits, nowMs);
+    const isWanted = isHeld && segment > (state.damagedThrough ?? 0);
     if (segment >= hard || (isWanted && leftBytes <= maxBytes)) return segment;
     leftBytes -= sizeBytes;
   }

@@ -1,6 +1,7 @@
 import type { ErrorData } from "../errors.ts";
 import type { MetricsJson } from "../metrics/metric-set.ts";
-import type { EngineStatus, ReplicaStatus, SegmentStatus, VerificationStatus } from "../status.ts";
+import type { EngineStatus, ReplicaStatus, SegmentStatus } from "../status.ts";
+import type { VerificationStatus } from "../verification/verification-status.ts";
 import type { Cursor, Txid } from "../units.ts";
 
 /**
@@ -108,7 +109,7 @@ export type EngineMethods = {
   forget: (id: string) => Promise<ReplicaStatus> | ReplicaStatus;
   /** The files of the log, in order. */
   segments: () => Promise<readonly SegmentStatus[]> | readonly SegmentStatus[];
-  /** Begins to re-read every page from the files; during another such call, that one's. */
+  /** Begins to re-read every page and the log from the files; during another such call, that one's. */
   startVerification: () => Promise<VerificationStatus> | VerificationStatus;
   verification: () => VerificationStatus;
   metrics: () => Promise<MetricsJson> | MetricsJson;

@@ -45,10 +45,25 @@ export function replicaSafe(id: string, bytesUntilLost: number | null): Notice {
   return notice("info", "replica_safe", text, { id, bytesUntilLost });
 }
 
-export function replicaLost(id: string, maxBytes: number | null, timesLost: number): Notice {
+/** @param why the log that it needs was given up */
+export function replicaLost(
+  id: string,
+  why: "damage" | { readonly maxBytes: number | null },
+  timesLost: number,
+): Notice {
+  const maxBytes = why === "damage" ? null : why.maxBytes;
   const limit = maxBytes === null ? "" : ` past the limit of ${size(maxBytes)}`;
-  const text = `replica ${printable(id)} is lost: the log that it needs was given up${limit}; it will resync by page difference`;
+  const reason = why === "damage" ? ", because it is damaged" : limit;
+  const text = `replica ${printable(id)} is lost: the log that it needs was given up${reason}; it will resync by page difference`;
   return notice("error", "replica_lost", text, { id, maxBytes, timesLost });
+}
+
+/** The log up to the end of a segment is damaged. */
+export function logGivenUp(segment: number): Notice {
+  const text =
+    `the log up to the end of segment ${segment} is given up, because it is damaged. It goes as soon as snapshot and ` +
+    "recovery do not need it; a replica that is not past it then resyncs by page difference";
+  return notice("warn", "log_given_up", text, { segment });
 }
 
 export function replicaReleased(id: string, awayMs: number): Notice {

@@ -15,4 +15,6 @@ export interface FollowedLog {
 export interface LogExtent {
   readonly catalogue: SegmentCatalogue;
   readonly limits: RetentionLimits;
+  /** Up to the end of this segment it is given up for a damage; null where none is known. */
+  readonly damagedThrough: number | null;
 }

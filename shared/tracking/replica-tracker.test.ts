@@ -31,7 +31,7 @@ class Desk {
     });
     catalogue.update({ segment: 3, offset: 0 }, END);
     const limits = { keepBytes: 0, keepMs: 0, maxBytes: 1e6, holdInactiveMs: 3_600_000 };
-    this.extent = { catalogue, limits };
+    this.extent = { catalogue, limits, damagedThrough: null };
     this.tracker = ReplicaTracker.open({
       file: this.file,
       clock: () => this.nowMs,

@@ -211,7 +211,7 @@ export class ReplicaTracker {
     }
     for (const id of lost) {
       if (id === UNKNOWN_REPLICAS) this.releaseForgotten();
-      else this.lose(this.replicas.get(id)!, extent.limits, nowMs);
+      else this.lose(this.replicas.get(id)!, extent, nowMs);
     }
     for (const replica of this.replicas.values()) {
       if (replica.logId !== this.logId || replica.lostAtMs !== null || !replica.isFollowing) continue;
@@ -339,13 +339,14 @@ export class ReplicaTracker {
     this.options.notify(say.replicaReleased(replica.id, nowMs - replica.lastSeenMs));
   }
 
-  private lose(replica: TrackedReplica, limits: RetentionLimits, nowMs: number): void {
+  private lose(replica: TrackedReplica, { limits, damagedThrough }: LogExtent, nowMs: number): void {
     // Only where others have used up the time in which it would have been announced by itself.
     if (replica.endangeredSinceMs === null) this.options.notify(say.replicaEndangered(replica.id, 0, null));
     replica.lose(nowMs);
     this.lost += 1;
     this.saved.mark("new");
-    this.options.notify(say.replicaLost(replica.id, limits.maxBytes, replica.timesLost));
+    const why = replica.received.segment <= (damagedThrough ?? 0) ? "damage" : limits;
+    this.options.notify(say.replicaLost(replica.id, why, replica.timesLost));
   }
 
   private describe(replica: TrackedReplica, extent: LogExtent, nowMs: number): ReplicaStatus {

@@ -1,39 +1,91 @@
 import { TailraceError } from "../errors.ts";
-import { counted, duration } from "../human.ts";
+import { counted, duration, size } from "../human.ts";
 import { notice } from "../notice.ts";
 import type { Notice } from "../notice.ts";
-import type { VerificationStatus } from "../status.ts";
+import type { DamagedSegment, VerificationStatus } from "./verification-status.ts";
 
 /** Pages that a sentence names. */
 const NAMED_PAGES = 5;
 
-/** What there is to tell of a verification that has ended; undefined where it was only stopped. */
-export function verificationNotice(ended: VerificationStatus): Notice | undefined {
-  const { state, txid, pagesDone, startedMs, endedMs, differentPages, error } = ended;
-  const durationMs = startedMs === null || endedMs === null ? null : Math.max(0, endedMs - startedMs);
+/** Damaged segments that have a line each. */
+const NAMED_SEGMENTS = 5;
+
+/** What there is to tell of a verification that has ended; nothing where it was only stopped. */
+export function verificationNotices(ended: VerificationStatus): readonly Notice[] {
+  const { state, txid, pagesDone, differentPages, logBytesTotal, logDamage, error } = ended;
+  if (state === "failed") {
+    if (error === null || error.code === "closed") return damageNotices(logDamage);
+    const { code, message, hint } = error;
+    const text = `the files could not be verified: ${message}`;
+    return [
+      ...damageNotices(logDamage),
+      notice("warn", "verification_failed", text, { code, message, hint }),
+    ];
+  }
+  const durationMs = durationOf(ended);
   if (state === "identical") {
-    const text = `every page on disk is what the log says at transaction ${txid}: ${counted(pagesDone, "page")} in ${duration(durationMs ?? 0)}`;
-    return notice("info", "verification_done", text, { txid, pages: pagesDone, durationMs });
+    const read = `${counted(pagesDone, "page")} and ${size(logBytesTotal)} of log in ${duration(durationMs ?? 0)}`;
+    const text = `every page on disk is what the log says at transaction ${txid}, and the log is sound: ${read}`;
+    const fields = { txid, pages: pagesDone, logBytes: logBytesTotal, durationMs };
+    return [notice("info", "verification_done", text, fields)];
   }
-  if (state === "different") {
-    const fields = { txid, differentPages: differentPages.length, durationMs };
-    return notice("error", "verification_different", differenceText(ended), fields);
-  }
-  if (error === null || error.code === "closed") return undefined;
-  const { code, message, hint } = error;
-  return notice("warn", "verification_failed", `the pages could not be verified: ${message}`, {
-    code,
-    message,
-    hint,
+  const damage = damageNotices(logDamage);
+  if (arePagesSound(ended)) return damage;
+  const fields = { txid, differentPages: differentPages.length, durationMs };
+  return [notice("error", "verification_different", differenceText(ended), fields), ...damage];
+}
+
+/** What a verification has found, as errors. */
+export function verificationErrors(ended: VerificationStatus): readonly TailraceError[] {
+  const { state, logDamage } = ended;
+  const errors = logDamage
+    .slice(-NAMED_SEGMENTS)
+    .map((damage) => new TailraceError("damaged", damageText(damage), { hint: LOG_HINT }));
+  if (state !== "different" || arePagesSound(ended)) return errors;
+  const different = new TailraceError("damaged", differenceText(ended), {
+    hint: "Compare with tailrace verify --deep, look at the disk, and restore the file from a sound copy.",
+  });
+  return [different, ...errors];
+}
+
+/**
+ * The newest damage, up to which the log is to be given up. Only where every page is sound: then whoever needs that log can be brought up
+ * to date from the database, and nothing is lost with it.
+ */
+export function damageToGiveUp(ended: VerificationStatus): DamagedSegment | undefined {
+  return arePagesSound(ended) ? ended.logDamage.at(-1) : undefined;
+}
+
+function arePagesSound({ expectedChecksum, foundChecksum }: VerificationStatus): boolean {
+  return foundChecksum !== null && foundChecksum === expectedChecksum;
+}
+
+const LOG_HINT =
+  "Look at the disk. Where the pages are sound, that log is given up by itself, after a new snapshot; who needs it resyncs.";
+
+function damageNotices(logDamage: VerificationStatus["logDamage"]): Notice[] {
+  const named = logDamage.slice(-NAMED_SEGMENTS);
+  return named.map((damage) => {
+    const { segment, offset, firstTxid, lastTxid } = damage;
+    const fields = {
+      segment,
+      offset,
+      firstTxid,
+      lastTxid,
+      damagedSegments: logDamage.length,
+      hint: LOG_HINT,
+    };
+    return notice("error", "log_damaged", damageText(damage), fields);
   });
 }
 
-/** The difference that a verification has found, as an error. */
-export function verificationError(ended: VerificationStatus): TailraceError | undefined {
-  if (ended.state !== "different") return undefined;
-  return new TailraceError("damaged", differenceText(ended), {
-    hint: "Compare with tailrace verify --deep, look at the disk, and restore the file from a sound copy.",
-  });
+function damageText({ segment, offset, what, firstTxid, lastTxid }: DamagedSegment): string {
+  const known = [firstTxid, lastTxid].map((txid) => (txid === null ? "an unknown one" : txid));
+  return `log segment ${segment} is damaged at offset ${offset}: ${what}; transactions ${known.join(" to ")} cannot be read from this log`;
+}
+
+function durationOf({ startedMs, endedMs }: VerificationStatus): number | null {
+  return startedMs === null || endedMs === null ? null : Math.max(0, endedMs - startedMs);
 }
 
 function differenceText({ txid, differentPages }: VerificationStatus): string {

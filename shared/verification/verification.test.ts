@@ -11,14 +11,16 @@ import { differingPages, fillTable, runToEnd } from "../pages/scan.ts";
 import { holdFile } from "../sqlite/held-files.ts";
 import { driver } from "../sqlite/node-sqlite.ts";
 import { WalIndexFile } from "../sqlite/wal-index-file.ts";
-import { verificationStatusSchema } from "../status.ts";
-import type { VerificationStatus } from "../status.ts";
+import { verificationStatusSchema } from "./verification-status.ts";
+import type { VerificationStatus } from "./verification-status.ts";
 import { hex64 } from "../units.ts";
 import type { PageNumber } from "../units.ts";
+import type { LogOnDisk } from "./log-verification.ts";
 import { Verification } from "./verification.ts";
 
 const PAGE_SIZE_BYTES = 4096;
 const NOW_MS = 1_700_000_000_000;
+const NOWHERE = { segment: 1, offset: 0 };
 
 /** A database with a page table that follows its commits, but never hears of damage. */
 class Followed {
@@ -31,6 +33,8 @@ class Followed {
   /** Thrown by as many attempts to open it. */
   refusals = 0;
   refusal: TailraceError = new TailraceError("not_ready", "in the middle of a batch", { retryable: true });
+  /** Of no record. */
+  log: LogOnDisk = { folder: "", logId: "", start: NOWHERE, end: NOWHERE, headTxid: 0, sizeBytes: 0 };
   private readonly damaged = new Set<PageNumber>();
 
   constructor(rows = 2000) {
@@ -53,6 +57,7 @@ class Followed {
         if (this.refusals-- > 0) throw this.refusal;
         return { view: this.view(), txid: this.txid, databaseChecksum: this.table.checksum };
       },
+      openLog: () => this.log,
       onEnd: (status) => this.ended.push(status),
     });
     onTestFinished(async () => {
@@ -117,6 +122,9 @@ test("every page as the log says: identical, and whoever wants to know is told",
     pagesDone: followed.table.pageCount,
     pagesTotal: followed.table.pageCount,
     differentPages: [],
+    logBytesDone: 0,
+    logBytesTotal: 0,
+    logDamage: [],
     startedMs: NOW_MS,
     endedMs: NOW_MS,
     error: null,

@@ -3,13 +3,17 @@ import { TailraceError, asTailraceError, toErrorData } from "../errors.ts";
 import { hashPage } from "../format/page-hash.ts";
 import type { DatabaseView } from "../pages/database-view.ts";
 import { recentError } from "../recent-errors.ts";
-import type { VerificationStatus } from "../status.ts";
+import type { VerificationStatus } from "./verification-status.ts";
 import { hex64 } from "../units.ts";
 import type { DatabaseChecksum, PageNumber, Txid } from "../units.ts";
+import { eachDamage } from "./log-verification.ts";
+import type { LogOnDisk } from "./log-verification.ts";
 import { VerificationThread } from "./verification-thread.ts";
 
 /** Different pages that are named. */
 const MAX_NAMED_PAGES = 100;
+/** Damaged segments that are named: the newest ones, for all before them is given up with them. */
+const MAX_NAMED_SEGMENTS = 100;
 /** While no state is known (a replica in the middle of a batch, a busy database), one is asked for again. */
 const RETRY_PAUSE_MS = 20;
 const MAX_TRIES = 500;
@@ -30,6 +34,12 @@ export interface VerificationOptions {
    * @throws a retryable error while there is no such state: it is asked for again, for some ten seconds
    */
   readonly open: () => VerificationSubject;
+  /**
+   * The log that is on disk, all of it durable.
+   *
+   * @throws as {@link open}
+   */
+  readonly openLog: () => LogOnDisk;
   /** What the page table has for a page, as it stands now. */
   readonly hashOf: (pageNumber: PageNumber) => bigint;
   /** Unix ms. */
@@ -46,13 +56,16 @@ const NEVER: VerificationStatus = {
   pagesDone: 0,
   pagesTotal: 0,
   differentPages: [],
+  logBytesDone: 0,
+  logBytesTotal: 0,
+  logDamage: [],
   startedMs: null,
   endedMs: null,
   error: null,
 };
 
 /**
- * Re-reads every page from the files, on demand, while writers go on. It belongs to an engine, on the engine's thread:
+ * Re-reads every page, and then the log, from the files, on demand, while writers go on. It belongs to an engine, on the engine's thread:
  *
  *     const verification = new Verification({
  *       clock,
@@ -73,7 +86,8 @@ const NEVER: VerificationStatus = {
  * the engine's thread: what differs there differs on disk. A damaged page that has been written anew since is sound
  * again and not named, but for the checksum of the first pass. Both passes read through the system's page cache.
  *
- * While it runs it is a reader of the database like any other: the SQLite WAL cannot restart.
+ * While it reads pages it is a reader of the database like any other: the SQLite WAL cannot restart. What it finds in the
+ * log is proved in log-verification.ts.
  */
 export class Verification {
   private readonly options: VerificationOptions;
@@ -83,6 +97,8 @@ export class Verification {
   private running: Promise<void> | undefined;
   /** Pages of the first pass, once the second has begun. */
   private firstPassPages = 0;
+  /** Pages are done, and the log is read. */
+  private isAtLog = false;
 
   constructor(options: VerificationOptions) {
     this.options = options;
@@ -94,6 +110,7 @@ export class Verification {
     if (this.running === undefined) {
       this.latest = { ...NEVER, state: "running", startedMs: this.options.clock() };
       this.firstPassPages = 0;
+      this.isAtLog = false;
       this.running = this.run().finally(() => (this.running = undefined));
     }
     return this.status();
@@ -101,8 +118,10 @@ export class Verification {
 
   /** Of the run under way, or the last one. Where the pages of a difference are looked for, they count twice. */
   status(): VerificationStatus {
-    if (this.thread === undefined) return this.latest;
-    return { ...this.latest, pagesDone: this.firstPassPages + this.thread.pagesDone };
+    const { thread, latest } = this;
+    if (thread === undefined) return latest;
+    if (!this.isAtLog) return { ...latest, pagesDone: this.firstPassPages + thread.pagesDone };
+    return { ...latest, logBytesDone: Math.min(thread.logBytesDone, latest.logBytesTotal) };
   }
 
   /** Stops what is under way. */
@@ -114,36 +133,67 @@ export class Verification {
 
   private async run(): Promise<void> {
     try {
-      const state = await this.readAll();
-      this.end({ state });
+      const pages = await this.readPages();
+      await this.readLog();
+      this.end({ state: this.latest.logDamage.length > 0 ? "different" : pages });
     } catch (error) {
       this.end({ state: "failed", error: recentError(toErrorData(error), this.options.clock()) });
     }
   }
 
-  private async readAll(): Promise<"identical" | "different"> {
-    const { view, txid, databaseChecksum } = await this.atNewest((subject) => subject);
+  private async readPages(): Promise<"identical" | "different"> {
+    const { view, txid, databaseChecksum } = await this.whenKnown(() => this.options.open());
     try {
-      this.thread = new VerificationThread(view);
-      if (this.stopping.signal.aborted) this.thread.stop();
       this.latest = {
         ...this.latest,
         txid,
         expectedChecksum: hex64(databaseChecksum),
         pagesTotal: view.pageCount,
       };
-      const found = await this.thread.checksum();
-      this.latest = { ...this.latest, foundChecksum: hex64(found) };
-      if (found === databaseChecksum) return "identical";
-      this.firstPassPages = view.pageCount;
-      this.latest = { ...this.latest, pagesTotal: 2 * view.pageCount };
-      await this.namePages(this.thread);
-      return "different";
+      return await this.inThread(async (thread) => {
+        const found = await thread.checksum();
+        this.latest = { ...this.latest, foundChecksum: hex64(found) };
+        if (found === databaseChecksum) return "identical";
+        this.firstPassPages = view.pageCount;
+        this.latest = { ...this.latest, pagesTotal: 2 * view.pageCount };
+        await this.namePages(thread);
+        return "different";
+      }, view);
+    } finally {
+      view.close();
+    }
+  }
+
+  private async readLog(): Promise<void> {
+    const { sizeBytes: logBytesTotal } = await this.lookAtLog();
+    this.isAtLog = true;
+    this.latest = { ...this.latest, logBytesTotal };
+    await this.inThread(async (thread) => {
+      for await (const damage of eachDamage(thread, () => this.lookAtLog())) {
+        const logDamage = [...this.latest.logDamage, damage].slice(-MAX_NAMED_SEGMENTS);
+        this.latest = { ...this.latest, logDamage };
+      }
+    });
+    this.latest = { ...this.latest, logBytesDone: logBytesTotal };
+  }
+
+  private lookAtLog(): Promise<LogOnDisk> {
+    return this.whenKnown(() => this.options.openLog());
+  }
+
+  private async inThread<T>(
+    work: (thread: VerificationThread) => Promise<T>,
+    view?: DatabaseView,
+  ): Promise<T> {
+    const thread = new VerificationThread(view);
+    this.thread = thread;
+    try {
+      if (this.stopping.signal.aborted) thread.stop();
+      return await work(thread);
     } finally {
       this.latest = this.status();
-      await this.thread?.close();
+      await thread.close();
       this.thread = undefined;
-      view.close();
     }
   }
 
@@ -153,7 +203,8 @@ export class Verification {
       const { pages, hashes } = slice;
       const suspects = [...pages].filter((page, index) => hashOf(page) !== hashes[index]);
       if (suspects.length === 0) continue;
-      const named = await this.atNewest(({ view }) => {
+      const named = await this.whenKnown(() => {
+        const { view } = this.options.open();
         try {
           return suspects.filter((page) => isDifferent(view, page, hashOf));
         } finally {
@@ -166,13 +217,13 @@ export class Verification {
     }
   }
 
-  /** Opens the newest state and, before anything else can run here, uses it. */
-  private async atNewest<T>(use: (subject: VerificationSubject) => T): Promise<T> {
+  /** Looks again and again, while what is looked at is not known. */
+  private async whenKnown<T>(look: () => T): Promise<T> {
     const { signal } = this.stopping;
     for (let tries = 1; ; tries++) {
       if (signal.aborted) throw stopped();
       try {
-        return use(this.options.open());
+        return look();
       } catch (error) {
         if (!asTailraceError(error).retryable || tries === MAX_TRIES) throw error;
       }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TailraceError, asTailraceError } from "../../shared/errors.ts";
 import { printable } from "../../shared/human.ts";
-import type { VerificationStatus } from "../../shared/status.ts";
+import type { VerificationStatus } from "../../shared/verification/verification-status.ts";
 import type { VerifySettings } from "../configuration/ask-settings.ts";
 import { operand } from "../command.ts";
 import type { Call } from "../command.ts";
@@ -60,8 +60,8 @@ function readingLines(
   output: Output,
 ): readonly string[] {
   const verdict = isSound
-    ? `${output.style("green", "sound")}: every page on disk is what the log says`
-    : `${output.style("red", "different")}: pages on disk are not what the log says`;
+    ? `${output.style("green", "sound")}: every page on disk is what the log says, and the log is sound`
+    : `${output.style("red", "different")}: what is on disk is not what was written`;
   return [verdict, ...urls.map((url, index) => `  ${verificationText(url, readings[index]!)}`)];
 }
 

@@ -83,8 +83,7 @@ export const forgetSettings: z.ZodType<AskSettings> = z.strictObject({
 
 export const verifySettings: z.ZodType<VerifySettings> = z.strictObject({
   deep: z.boolean().default(false).meta({
-    description:
-      "first let each node read every page from its disk again, and compare with what its log says",
+    description: "first let each node read every page and its log from its disk again, and check them",
   }),
   timeoutMs: timeout(
     30_000,

@@ -44,6 +44,7 @@ export function openKeptLog(folder: string): {
         return log.headCommitTimeMs;
       },
       dropBefore: (segment) => log.dropBefore(segment),
+      seal: () => log.seal(),
     },
     folder: logFolder,
     tracker,
@@ -52,6 +53,7 @@ export function openKeptLog(folder: string): {
     recovery: () => log.end,
     clock,
     notify,
+    onSealed: () => {},
   });
   return { log, tracker, retention };
 }

@@ -1,6 +1,7 @@
 import { TailraceError } from "../../shared/errors.ts";
 import type { EngineMethods, NodeHead, ServeReport, SnapshotInfo } from "../../shared/serve/engine.ts";
-import type { EngineStatus, LogStatus, ReplicaStatus, VerificationStatus } from "../../shared/status.ts";
+import type { EngineStatus, LogStatus, ReplicaStatus } from "../../shared/status.ts";
+import type { VerificationStatus } from "../../shared/verification/verification-status.ts";
 
 /** When the engine answers, by its own word. Unix ms. */
 export const ENGINE_MS = 1_700_000_000_500;
@@ -96,6 +97,9 @@ const VERIFICATION: VerificationStatus = {
   pagesDone: 2,
   pagesTotal: 7,
   differentPages: [],
+  logBytesDone: 0,
+  logBytesTotal: 0,
+  logDamage: [],
   startedMs: ENGINE_MS,
   endedMs: null,
   error: null,

@@ -13,7 +13,7 @@ import {
   walDocumentSchema,
 } from "../../admin.ts";
 import { TailraceError } from "../../errors.ts";
-import { verificationStatusSchema } from "../../status.ts";
+import { verificationStatusSchema } from "../../verification/verification-status.ts";
 import type { SegmentStatus } from "../../status.ts";
 
 const NOW_MS = 1_700_000_001_000;

@@ -154,7 +154,8 @@ function runReplicas(path: string, text: string): Outcome {
     stat: () => ({ sizeBytes: 1000, modifiedMs: 0 }),
   });
   catalogue.update({ segment: 3, offset: 0 }, { segment: 9, offset: 500 });
-  const extent = { catalogue, limits: { keepBytes: 0, keepMs: 0, maxBytes: 1e6, holdInactiveMs: 3_600_000 } };
+  const limits = { keepBytes: 0, keepMs: 0, maxBytes: 1e6, holdInactiveMs: 3_600_000 };
+  const extent = { catalogue, limits, damagedThrough: null };
   const before = readReplicas(path);
   const tracker = ReplicaTracker.open({
     file: path,

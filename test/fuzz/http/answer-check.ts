@@ -9,7 +9,8 @@ import {
   walDocumentSchema,
 } from "../../../shared/admin.ts";
 import { problemSchema, snapshotMetadataSchema } from "../../../shared/protocol.ts";
-import { statusSchema, verificationStatusSchema } from "../../../shared/status.ts";
+import { statusSchema } from "../../../shared/status.ts";
+import { verificationStatusSchema } from "../../../shared/verification/verification-status.ts";
 import { nodeDocumentSchema } from "../../../src/node-document.ts";
 import { WrongError, must } from "../engine/target.ts";
 import type { RawAnswer } from "./raw-exchange.ts";
