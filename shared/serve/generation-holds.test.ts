@@ -50,6 +50,21 @@ test("another download within the minute begins it anew", async () => {
   expect(told).toEqual([[3], [3, 4]]);
 });
 
+test("of those that nobody downloads any more only the last few are held, however many there were", async () => {
+  const { holds, told } = world();
+  const slow = await holds.begin(1);
+  for (const generation of [2, 3, 4]) (await holds.begin(generation))();
+  expect(holds.held).toEqual([1, 3, 4]);
+  (await holds.begin(3))();
+  (await holds.begin(5))();
+  expect(holds.held).toEqual([1, 3, 5]);
+  expect(told.at(-1)).toEqual([1, 3, 5]);
+  slow();
+  expect(holds.held).toEqual([5, 1]);
+  await vi.advanceTimersByTimeAsync(HOLD_AFTER_DOWNLOAD_MS);
+  expect(holds.held).toEqual([]);
+});
+
 test("no download begins before the engine has answered, whoever was the first to ask", async () => {
   const answer = Promise.withResolvers<void>();
   const { holds, told } = world(() => answer.promise);

@@ -1,5 +1,10 @@
 /** After a download: whoever has the image comes back for the log after it when it is checked and in place. */
 export const HOLD_AFTER_DOWNLOAD_MS = 60_000;
+/**
+ * Generations that are held when nobody downloads them: the last ones that somebody did. Who takes one snapshot after
+ * another and looks at each must not fill the disk.
+ */
+export const MAX_AWAITED = 2;
 
 interface Hold {
   downloads: number;
@@ -65,9 +70,17 @@ export class GenerationHolds {
   private end(generation: number, hold: Hold): void {
     hold.downloads -= 1;
     if (hold.downloads > 0) return;
-    hold.timer = setTimeout(() => {
-      this.holds.delete(generation);
-      this.options.onEnd();
-    }, HOLD_AFTER_DOWNLOAD_MS).unref();
+    hold.timer = setTimeout(() => this.release(generation), HOLD_AFTER_DOWNLOAD_MS).unref();
+    // In the order in which their downloads have ended.
+    this.holds.delete(generation);
+    this.holds.set(generation, hold);
+    const awaited = [...this.holds].filter(([, { downloads }]) => downloads === 0);
+    for (const [earlier] of awaited.slice(0, -MAX_AWAITED)) this.release(earlier);
+  }
+
+  private release(generation: number): void {
+    clearTimeout(this.holds.get(generation)?.timer);
+    this.holds.delete(generation);
+    this.options.onEnd();
   }
 }
