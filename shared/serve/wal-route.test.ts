@@ -561,7 +561,7 @@ describe("compression", () => {
       });
       expect(answer.status).toBe(200);
       expect(answer.headers["content-encoding"]).toBe(encoding);
-      expect(answer.headers["vary"]).toBe("accept-encoding");
+      expect(answer.headers["vary"]).toBe("accept-encoding, wal-log-id, wal-epoch");
       expect(answer.headers["content-length"]).toBe(String(answer.body.length));
       const decoded =
         encoding === "zstd"

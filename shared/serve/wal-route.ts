@@ -149,7 +149,8 @@ function placeHeaders(head: NodeHead, { next }: ChunkPlace): Record<string, stri
     [HEADER.headSegment]: String(head.end.segment),
     [HEADER.headOffset]: String(head.end.offset),
     ...(head.commitTimeMs === null ? {} : { [HEADER.headTime]: String(head.commitTimeMs) }),
-    vary: "accept-encoding",
+    // A cache in between must not answer who has seen another history, or a later epoch of this one, out of the old one.
+    vary: `accept-encoding, ${HEADER.logId}, ${HEADER.epoch}`,
   };
 }
 
