@@ -142,6 +142,7 @@ async function fetchLog(
   { logId, epoch, state }: SnapshotHead,
   was: Position | undefined,
 ): Promise<number> {
+  // By its name, so that the log after the snapshot is held for it; what is before it will not need again, on its disk or not.
   // Its word on how far it is: the old state still, if that is of this history, and is still there.
   const appliedTxid = was !== undefined && was.phase !== "resyncing" ? was.applied.txid : state.txid;
   rmSync(files.resyncLog, { recursive: true, force: true });

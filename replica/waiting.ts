@@ -88,7 +88,8 @@ export class Waiting {
       const { logId, epoch, applied } = local.position!;
       const cursor = local.received ?? applied.cursor;
       const at = { cursor, logId, epoch, appliedTxid: applied.txid, appliedChecksum: applied.checksum };
-      const request = { ...at, maxBytes: 1, waitMs: 0, signal };
+      // What is there may be on its way to the disk still.
+      const request = { ...at, maxBytes: 1, waitMs: 0, isAhead: true, signal };
       try {
         return (await receiver.fetch(request)).head.txid;
       } catch (error) {
