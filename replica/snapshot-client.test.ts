@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { SnapshotClient } from "./snapshot-client.ts";
-import type { BodySink, Transport } from "./transport.ts";
+import type { BodySink, RequestOptions, Transport } from "./transport.ts";
 
 const HEADERS = new Map(
   Object.entries({
@@ -41,6 +41,24 @@ test("a snapshot that comes byte by byte is given up, not waited for until the e
 
 test("one that is slow, and comes, is received", async () => {
   await expect(dripping(1_000, 40_960).read({ from: 0 }, sink)).resolves.toBeUndefined();
+});
+
+test("a node is not made to read its image for a digest that nobody looks at", async () => {
+  const asked: unknown[] = [];
+  const transport = {
+    get: async (_target: string, { headers }: RequestOptions) => {
+      asked.push(headers?.["want-repr-digest"]);
+      return Promise.resolve({ status: 200, headers: HEADERS, body: Buffer.alloc(0) });
+    },
+    stream: async (_target: string, { headers }: RequestOptions, body: BodySink) => {
+      asked.push(headers?.["want-repr-digest"]);
+      body.start(200, HEADERS, () => {});
+    },
+  } as unknown as Transport;
+  const client = new SnapshotClient(transport, () => 0);
+  await client.head();
+  await client.read({ from: 0 }, { ...sink, start: () => false });
+  expect(asked).toEqual(["sha-256=0", "sha-256=0"]);
 });
 
 test("a place in the log that no file can begin at is refused", async () => {

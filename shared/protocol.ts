@@ -63,7 +63,7 @@ export const HEADER = {
   offset: "wal-offset",
   snapshotGeneration: "snapshot-generation",
   snapshotTxid: "snapshot-txid",
-  /** `sha256:` and 64 hex digits over the whole image. */
+  /** `sha256:` and 64 hex digits over the whole image. Absent for who says `want-repr-digest: sha-256=0`. */
   snapshotChecksum: "snapshot-checksum",
   /** 16 hex digits. */
   snapshotDatabaseChecksum: "snapshot-database-checksum",
@@ -261,7 +261,7 @@ export const problemSchema: z.ZodType<Omit<Problem, "code"> & { code: string }> 
 export const snapshotMetadataSchema: z.ZodType<SnapshotMetadata> = z.object({
   [HEADER.snapshotGeneration]: z.int(),
   [HEADER.snapshotTxid]: z.int(),
-  [HEADER.snapshotChecksum]: z.string(),
+  [HEADER.snapshotChecksum]: z.string().exactOptional(),
   [HEADER.snapshotDatabaseChecksum]: z.string(),
   [HEADER.snapshotPageSize]: z.int(),
   [HEADER.snapshotPageCount]: z.int(),
@@ -277,7 +277,7 @@ export const snapshotMetadataSchema: z.ZodType<SnapshotMetadata> = z.object({
 export interface SnapshotMetadata {
   readonly [HEADER.snapshotGeneration]: number;
   readonly [HEADER.snapshotTxid]: number;
-  readonly [HEADER.snapshotChecksum]: string;
+  readonly [HEADER.snapshotChecksum]?: string;
   readonly [HEADER.snapshotDatabaseChecksum]: string;
   readonly [HEADER.snapshotPageSize]: number;
   readonly [HEADER.snapshotPageCount]: number;

@@ -54,3 +54,8 @@ export function prefersJson(header: string | undefined): boolean {
   }
   return json > 0 && json >= binary;
 }
+
+/** Whether `Want-Repr-Digest` (RFC 9530) says that a SHA-256 is of no use. */
+export function isDigestRefused(header: string | undefined): boolean {
+  return (header ?? "").split(",").some((preference) => preference.trim() === "sha-256=0");
+}

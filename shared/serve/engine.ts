@@ -44,8 +44,6 @@ export type SourceStanding = Pick<NodeHead, "clockOffsetMs" | "freshAsOfMs" | "s
 export interface SnapshotInfo {
   readonly generation: number;
   readonly txid: Txid;
-  /** sha256 of the file, hex. */
-  readonly sha256: string;
   /** 16 hex digits. */
   readonly databaseChecksum: string;
   readonly pageSizeBytes: number;

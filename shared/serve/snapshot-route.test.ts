@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, rmSync, truncateSync, unlinkSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { get, problem, statusOf, until } from "../../test/harness/http.ts";
@@ -9,6 +9,7 @@ import { HEADER, snapshotMetadataSchema } from "../protocol.ts";
 import type { SnapshotInfo } from "./engine.ts";
 
 const SIZE = 7 * 512;
+const WITHOUT_DIGEST = { "want-repr-digest": "sha-256=0" };
 
 async function readyNode(): Promise<ServingNode & { info: SnapshotInfo }> {
   const node = await ServingNode.start();
@@ -237,8 +238,55 @@ describe("GET /snapshot/latest", () => {
   test("an image that is too short on disk breaks off: nobody takes it for whole", async () => {
     await using node = await readyNode();
     truncateSync(node.info.file, 1000);
-    await expect(get(`${node.url}/snapshot/latest`)).rejects.toThrow(/aborted|hang up|ECONNRESET/);
+    const asked = get(`${node.url}/snapshot/latest`, { headers: WITHOUT_DIGEST });
+    await expect(asked).rejects.toThrow(/aborted|hang up|ECONNRESET/);
     expect(await statusOf(node.url)).toMatchObject({ downloads: 0 });
+  });
+
+  test("whoever refuses the digest gets the image without: it is not read for that", async () => {
+    await using node = await readyNode();
+    writeFileSync(node.info.file, Buffer.alloc(SIZE));
+    for (const method of ["HEAD", "GET"] as const) {
+      const answer = await get(`${node.url}/snapshot/latest`, { method, headers: WITHOUT_DIGEST });
+      expect(answer.status).toBe(200);
+      expect(answer.headers).not.toHaveProperty("snapshot-checksum");
+      expect(answer.headers.vary).toContain("want-repr-digest");
+    }
+    const other = { "want-repr-digest": "sha-512=0, sha-256=1" };
+    expect((await get(`${node.url}/snapshot/latest`, { headers: other })).status).toBe(503);
+  });
+
+  test.each([
+    ["is too short", (file: string) => truncateSync(file, 1000)],
+    ["has other pages", (file: string) => writeFileSync(file, Buffer.alloc(SIZE))],
+  ])("of an image that %s no digest is told, until it is well again", async (_what, spoil) => {
+    await using node = await readyNode();
+    const image = readFileSync(node.info.file);
+    spoil(node.info.file);
+    const answer = await get(`${node.url}/snapshot/latest`);
+    expect(answer.status).toBe(503);
+    expect(problem(answer).code).toBe("damaged");
+    writeFileSync(node.info.file, image);
+    expect((await get(`${node.url}/snapshot/latest`)).body.equals(image)).toBe(true);
+  });
+
+  test("one pass over the image gives the digest for all that ask, of each of several generations", async () => {
+    await using node = await readyNode();
+    const url = `${node.url}/snapshot/latest`;
+    const [first] = await Promise.all([get(url), get(url)]);
+    // Whoever read it once more would find another image.
+    writeFileSync(node.info.file, Buffer.alloc(SIZE));
+    const again = await get(url, { method: "HEAD" });
+    expect(again.headers["snapshot-checksum"]).toBe(first.headers["snapshot-checksum"]);
+    for (let generation = 2; generation <= 6; generation++) {
+      const info = node.makeSnapshot(generation, generation === 3 ? 1100 : 3);
+      node.snapshot = () => info;
+      const { headers, body } = await get(url);
+      const sha256 = createHash("sha256").update(body).digest("hex");
+      expect(headers["snapshot-checksum"]).toBe(`sha256:${sha256}`);
+    }
+    node.snapshot = () => node.info;
+    expect((await get(url)).status).toBe(503);
   });
 
   test("past the limit of downloads: 503 overloaded; who goes away makes room", async () => {

@@ -1,17 +1,18 @@
-import { open } from "node:fs/promises";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { TailraceError } from "../errors.ts";
 import { HEADER, parseGeneration } from "../protocol.ts";
 import type { SnapshotMetadata } from "../protocol.ts";
-import { isNoneMatch, isRangeValid, parseRange, prefersJson } from "./conditional.ts";
+import { isDigestRefused, isNoneMatch, isRangeValid, parseRange, prefersJson } from "./conditional.ts";
 import type { SnapshotInfo } from "./engine.ts";
+import { ImageDigests } from "./image-digests.ts";
 import { RETRY_AFTER_SECONDS } from "./limits.ts";
 import type { NodeContext, Parts } from "./parts.ts";
 import { problemResponse } from "./problem.ts";
 import { sendFile } from "./send-file.ts";
+import { openSnapshotFile } from "./snapshot-file.ts";
 import { limitTaking } from "./taking-time.ts";
-import { causeText } from "../storage/storage-error.ts";
 
+const VARY = "accept, want-repr-digest";
 /** Snapshots served before whose page checksums may still be asked for. */
 const REMEMBERED_GENERATIONS = 4;
 
@@ -24,14 +25,23 @@ interface SnapshotRoutes {
 
 export function snapshotRoutes(parts: Parts): SnapshotRoutes {
   const remembered = new Map<number, SnapshotInfo>();
+  const digests = new ImageDigests();
 
-  const newest = async ({ env: { outgoing } }: NodeContext): Promise<SnapshotInfo> => {
+  /** For a pass over the whole database, in which nothing moves on the socket. */
+  const unhurried = async <T>({ env: { outgoing } }: NodeContext, work: () => Promise<T>): Promise<T> => {
+    outgoing.setTimeout(0);
+    try {
+      return await work();
+    } finally {
+      outgoing.setTimeout(parts.limits.idleSocketMs);
+    }
+  };
+
+  const newest = async (c: NodeContext): Promise<SnapshotInfo> => {
     const { unready } = parts.state;
     if (unready !== undefined) throw unready;
-    // The engine may have to take one first, a pass over the whole database, in which nothing moves on the socket.
-    outgoing.setTimeout(0);
-    const info = await parts.state.snapshot();
-    outgoing.setTimeout(parts.limits.idleSocketMs);
+    // The engine may have to take one first.
+    const info = await unhurried(c, () => parts.state.snapshot());
     remembered.delete(info.generation);
     remembered.set(info.generation, info);
     for (const [generation] of remembered)
@@ -44,7 +54,13 @@ export function snapshotRoutes(parts: Parts): SnapshotRoutes {
       const info = await newest(c);
       // Also where only the headers are asked for: whoever looks at them comes for the rest.
       const end = await parts.holds.begin(info.generation);
-      return await sendLatest(parts, c, info).finally(end);
+      try {
+        const isRefused = isDigestRefused(c.req.header("want-repr-digest"));
+        const sha256 = isRefused ? undefined : await unhurried(c, () => digests.of(info));
+        return await sendLatest(parts, c, metadataOf(info, sha256), info.file);
+      } finally {
+        end();
+      }
     },
     pageChecksums: async (c) => {
       const generation = parseGeneration(c.req.param("generation") ?? "");
@@ -56,8 +72,12 @@ export function snapshotRoutes(parts: Parts): SnapshotRoutes {
   };
 }
 
-async function sendLatest(parts: Parts, c: NodeContext, info: SnapshotInfo): Promise<Response> {
-  const { "content-length": contentLength, ...headers } = metadataOf(info);
+async function sendLatest(
+  parts: Parts,
+  c: NodeContext,
+  { "content-length": contentLength, ...headers }: SnapshotMetadata,
+  path: string,
+): Promise<Response> {
   if (prefersJson(c.req.header("accept"))) {
     const { etag: _imageOnly, ...others } = headers;
     const body = JSON.stringify({
@@ -69,14 +89,14 @@ async function sendLatest(parts: Parts, c: NodeContext, info: SnapshotInfo): Pro
         ...asText(others),
         "content-type": "application/json",
         "cache-control": "no-cache",
-        vary: "accept",
+        vary: VARY,
       },
     });
   }
   return sendPart(parts, c, {
-    path: info.file,
+    path,
     sizeBytes: contentLength,
-    headers: { ...asText(headers), "content-type": "application/vnd.sqlite3", vary: "accept" },
+    headers: { ...asText(headers), "content-type": "application/vnd.sqlite3", vary: VARY },
   });
 }
 
@@ -155,29 +175,11 @@ async function sendPart(
   return RESPONSE_ALREADY_SENT;
 }
 
-async function openSnapshotFile(path: string): ReturnType<typeof open> {
-  try {
-    return await open(path, "r");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
-      throw new TailraceError("snapshot_unknown", `${path} has just made way for a newer snapshot`, {
-        cause,
-        retryable: true,
-        hint: "Ask for /snapshot/latest again.",
-      });
-    }
-    throw new TailraceError("storage_failed", `cannot read ${path}: ${causeText(cause)}`, {
-      cause,
-      retryable: true,
-    });
-  }
-}
-
-function metadataOf(info: SnapshotInfo): SnapshotMetadata {
+function metadataOf(info: SnapshotInfo, sha256?: string): SnapshotMetadata {
   return {
     [HEADER.snapshotGeneration]: info.generation,
     [HEADER.snapshotTxid]: info.txid,
-    [HEADER.snapshotChecksum]: `sha256:${info.sha256}`,
+    ...(sha256 === undefined ? {} : { [HEADER.snapshotChecksum]: `sha256:${sha256}` }),
     [HEADER.snapshotDatabaseChecksum]: info.databaseChecksum,
     [HEADER.snapshotPageSize]: info.pageSizeBytes,
     [HEADER.snapshotPageCount]: info.pageCount,
@@ -186,7 +188,7 @@ function metadataOf(info: SnapshotInfo): SnapshotMetadata {
     [HEADER.logId]: info.logId,
     [HEADER.epoch]: info.epoch,
     // The generation too: two snapshots of one image differ in where the log goes on.
-    etag: `"${info.logId}-${info.generation}-${info.sha256.slice(0, 16)}"`,
+    etag: `"${info.logId}-${info.generation}-${info.databaseChecksum}"`,
     "content-length": info.pageCount * info.pageSizeBytes,
     "last-modified": new Date(info.createdMs).toUTCString(),
   };

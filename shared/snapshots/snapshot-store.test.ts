@@ -20,7 +20,6 @@ function add(store: SnapshotStore, logId = LOG): SnapshotInfo {
   const snapshot: SnapshotInfo = {
     generation,
     txid: 5,
-    sha256: "a".repeat(64),
     databaseChecksum: "b".repeat(16),
     pageSizeBytes: 512,
     pageCount: 2,

@@ -26,7 +26,6 @@ const metadata = z.object({
   formatVersion: z.literal(SNAPSHOT_FORMAT_VERSION),
   generation: z.int().positive(),
   txid: z.int().nonnegative(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
   databaseChecksum: z.string().regex(/^[0-9a-f]{16}$/),
   pageSizeBytes: z.int().refine(isPageSize),
   pageCount: z.int().nonnegative(),

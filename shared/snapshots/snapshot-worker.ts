@@ -14,8 +14,8 @@ export interface SnapshotTask {
   readonly expected: DatabaseChecksum;
 }
 
-/** Its one message. */
-export type SnapshotOutcome = { readonly sha256: string } | { readonly error: ErrorData };
+/** Its one message: why it has failed, or null. */
+export type SnapshotOutcome = ErrorData | null;
 
 assert(parentPort !== null, "the snapshot worker runs as a worker");
 parentPort.postMessage(await run(workerData as SnapshotTask));
@@ -24,11 +24,12 @@ async function run({ view: shared, file, checksumsFile, expected }: SnapshotTask
   try {
     const view = DatabaseView.attach(shared);
     try {
-      return { sha256: await writeSnapshot(view, file, checksumsFile, expected) };
+      await writeSnapshot(view, file, checksumsFile, expected);
+      return null;
     } finally {
       view.close();
     }
   } catch (error) {
-    return { error: toErrorData(error) };
+    return toErrorData(error);
   }
 }

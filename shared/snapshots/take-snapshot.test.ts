@@ -1,5 +1,4 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -39,7 +38,6 @@ test.each([512, 4096, 65536])(
     expect(image.equals(execFileSync("cat", [file], { maxBuffer: 1 << 30 }))).toBe(true);
     expect(snapshot).toMatchObject({ ...SUBJECT, generation: 1, pageSizeBytes });
     expect(snapshot.pageCount * pageSizeBytes).toBe(image.length);
-    expect(snapshot.sha256).toBe(createHash("sha256").update(image).digest("hex"));
     const sums = readFileSync(snapshot.checksumsFile);
     expect(sums.length).toBe(snapshot.pageCount * 8);
     let checksum = 0n;

@@ -41,14 +41,10 @@ export async function takeSnapshot(
   const { view, databaseChecksum, ...stated } = subject;
   const { generation, file, checksumsFile } = store.begin();
   try {
-    const sha256 = await copyInWorker(
-      { view: view.share(), file, checksumsFile, expected: databaseChecksum },
-      signal,
-    );
+    await copyInWorker({ view: view.share(), file, checksumsFile, expected: databaseChecksum }, signal);
     const snapshot: SnapshotInfo = {
       ...stated,
       generation,
-      sha256,
       databaseChecksum: hex64(databaseChecksum),
       pageSizeBytes: view.pageSizeBytes,
       pageCount: view.pageCount,
@@ -64,7 +60,7 @@ export async function takeSnapshot(
   }
 }
 
-async function copyInWorker(task: SnapshotTask, signal: AbortSignal | undefined): Promise<string> {
+async function copyInWorker(task: SnapshotTask, signal: AbortSignal | undefined): Promise<void> {
   if (signal?.aborted) throw stopped();
   // Its exit must not close the held descriptors that it reads through.
   const worker = new Worker(workerUrl("./snapshot-worker", import.meta.url), {
@@ -83,8 +79,7 @@ async function copyInWorker(task: SnapshotTask, signal: AbortSignal | undefined)
     signal?.removeEventListener("abort", stop);
   }
   if (outcome === undefined) throw stopped();
-  if ("error" in outcome) throw fromErrorData(outcome.error);
-  return outcome.sha256;
+  if (outcome !== null) throw fromErrorData(outcome);
 }
 
 function stopped(): TailraceError {

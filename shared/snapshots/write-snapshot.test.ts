@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type * as fs from "node:fs";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -56,9 +56,8 @@ test("what is still being written is not overwritten by what is read next", asyn
   const image = randomBytes(4.5 * 2 ** 20);
   const { view, checksum } = viewOf(image);
   const file = join(temporaryFolder(), "image");
-  const sha256 = await writeSnapshot(view, file, `${file}.sums`, checksum);
+  await writeSnapshot(view, file, `${file}.sums`, checksum);
   expect(readFileSync(file).equals(image)).toBe(true);
-  expect(sha256).toBe(createHash("sha256").update(image).digest("hex"));
   const sums = readFileSync(`${file}.sums`);
   expect(sums.length).toBe(view.pageCount * 8);
   for (let page = 1; page <= view.pageCount; page++) {

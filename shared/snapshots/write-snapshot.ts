@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { openSync } from "node:fs";
 import { TailraceError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
@@ -19,7 +18,6 @@ const HASH_BYTES = 8;
  * under their names, durable, when this returns; when it throws, what is left of them is the caller's to remove.
  *
  * @param expected the database checksum that the log has for the view's state
- * @returns sha256 of the image, in hex
  * @throws diverged when the pages do not have the expected checksum; damaged, storage_failed
  */
 export async function writeSnapshot(
@@ -27,11 +25,11 @@ export async function writeSnapshot(
   file: string,
   checksumsFile: string,
   expected: DatabaseChecksum,
-): Promise<string> {
+): Promise<void> {
   const image = UnfinishedFile.create(file);
   const sums = UnfinishedFile.create(checksumsFile);
   try {
-    const { sha256, checksum } = await copyPages(view, image, sums);
+    const checksum = await copyPages(view, image, sums);
     if (checksum !== expected) {
       throw new TailraceError(
         "diverged",
@@ -45,7 +43,6 @@ export async function writeSnapshot(
     failpoint("snapshot.image-written");
     await sums.publish();
     failpoint("snapshot.sums-written");
-    return sha256;
   } finally {
     await image.close();
     await sums.close();
@@ -56,7 +53,7 @@ async function copyPages(
   view: DatabaseView,
   image: UnfinishedFile,
   sums: UnfinishedFile,
-): Promise<{ sha256: string; checksum: DatabaseChecksum }> {
+): Promise<DatabaseChecksum> {
   const { pageSizeBytes, pageCount } = view;
   const slicePages = SLICE_BYTES / pageSizeBytes;
   const unhashed = lockPage(pageSizeBytes);
@@ -65,14 +62,12 @@ async function copyPages(
     pages: Buffer.allocUnsafeSlow(SLICE_BYTES),
     hashes: Buffer.allocUnsafeSlow(slicePages * HASH_BYTES),
   }));
-  const sha256 = createHash("sha256");
   let checksum = 0n;
   for (let first = 1; first <= pageCount; first += slicePages) {
     const count = Math.min(slicePages, pageCount - first + 1);
     const { pages, hashes } = slices[((first - 1) / slicePages) % slices.length]!;
     const run = pages.subarray(0, count * pageSizeBytes);
     view.readRun(first, count, run);
-    sha256.update(run);
     for (let position = 0; position < count; position++) {
       const page = run.subarray(position * pageSizeBytes, (position + 1) * pageSizeBytes);
       const hash = first + position === unhashed ? 0n : hashPage(first + position, page);
@@ -82,7 +77,7 @@ async function copyPages(
     await image.append(run);
     await sums.append(hashes.subarray(0, count * HASH_BYTES));
   }
-  return { sha256: sha256.digest("hex"), checksum };
+  return checksum;
 }
 
 /** A file that has a temporary name until it is whole and durable. */

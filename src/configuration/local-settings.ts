@@ -64,7 +64,7 @@ const offline = {
   deep: z
     .boolean()
     .default(false)
-    .meta({ description: "also read every snapshot: its image, sha256 and page checksums" }),
+    .meta({ description: "also read every snapshot: its image and page checksums" }),
   json,
 };
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +5,7 @@ import { MessageChannel } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { toErrorData } from "../../shared/errors.ts";
 import type { TailraceError } from "../../shared/errors.ts";
+import { hashPage } from "../../shared/format/page-hash.ts";
 import { LogWriter } from "../../shared/log/log-writer.ts";
 import { answerCalls, emit } from "../../shared/rpc.ts";
 import type { EngineEvents, NodeHead, SourceStanding, SnapshotInfo } from "../../shared/serve/engine.ts";
@@ -133,6 +133,9 @@ export class ServingNode implements AsyncDisposable {
         Buffer.alloc(512, `generation ${generation} page ${page + 1} `),
       ),
     );
+    let checksum = 0n;
+    for (let page = 1; page <= pageCount; page++)
+      checksum ^= hashPage(page, image.subarray((page - 1) * 512, page * 512));
     const file = join(this.folder, `${generation}.db`);
     const checksumsFile = join(this.folder, `${generation}.sums`);
     writeFileSync(file, image);
@@ -140,8 +143,7 @@ export class ServingNode implements AsyncDisposable {
     return {
       generation,
       txid: this.log.headTxid,
-      sha256: createHash("sha256").update(image).digest("hex"),
-      databaseChecksum: hex64(this.log.headChecksum),
+      databaseChecksum: hex64(checksum),
       pageSizeBytes: 512,
       pageCount,
       cursor: this.log.end,

@@ -42,7 +42,6 @@ const snapshot = {
   formatVersion: 1,
   generation: 1,
   txid: 12,
-  sha256: "ab".repeat(32),
   databaseChecksum: "0123456789abcdef",
   pageSizeBytes: 512,
   pageCount: 3,
