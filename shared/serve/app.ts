@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { TailraceError } from "../errors.ts";
 import { HEADER, PROTOCOL_VERSION } from "../protocol.ts";
@@ -77,9 +78,10 @@ export function createApp(parts: Parts): Hono<NodeEnvironment> {
   }
   app.notFound((c) => problemResponse(new TailraceError("not_found", `nothing is served at ${c.req.path}`)));
   app.onError((error, c) => {
+    if (!c.env.outgoing.headersSent) return problemResponse(error);
     // A response that has begun cannot become another: breaking it off is what tells the reader.
-    if (c.env.outgoing.headersSent) c.env.outgoing.destroy();
-    return problemResponse(error);
+    c.env.outgoing.destroy();
+    return RESPONSE_ALREADY_SENT;
   });
   return app;
 }
