@@ -30,8 +30,8 @@ export class BoundsCheck implements Check {
   }
 
   stepped(): void {
-    if (this.scene.pendingEvents > MAX_PENDING)
-      throw new Violation(NAME, `${this.scene.pendingEvents} timers, messages and packets are under way`);
+    if (this.scene.isBusierThan(MAX_PENDING))
+      throw new Violation(NAME, `more than ${MAX_PENDING} timers, messages and packets are under way`);
   }
 
   changed(site: Site, { isImage, isLog }: Change): void {

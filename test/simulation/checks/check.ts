@@ -27,8 +27,8 @@ export interface Scene {
   readonly nowMs: number;
   /** Whether the application is in the midst of something that keeps others from working. */
   readonly isHeldUp: boolean;
-  /** Timers, messages and bytes that are under way. */
-  readonly pendingEvents: number;
+  /** Whether more timers, messages and bytes are under way than so many. */
+  isBusierThan(events: number): boolean;
 }
 
 /** The site, and the nodes that its log has come through, up to the primary. */

@@ -26,7 +26,7 @@ interface Event extends Scheduled {
 /** Virtual time, and all that is to happen in it. Events at the same moment happen in the order they were asked for. */
 export class Scheduler {
   nowMs = 0;
-  private readonly heap: Event[] = [];
+  private heap: Event[] = [];
   private sequence = 0;
   private readsInStep = 0;
   private held = 0;
@@ -36,8 +36,16 @@ export class Scheduler {
   private stepping: SimulatedThread | undefined;
   private uncaught: unknown;
 
-  get pendingCount(): number {
-    return this.heap.length;
+  /**
+   * Whether more than so many events are yet to happen. Those that never will, taken back or of dead threads, are let go of
+   * when there may be too many: mostly the question costs nothing.
+   */
+  hasMoreThan(limit: number): boolean {
+    if (this.heap.length > limit)
+      this.heap = this.heap
+        .filter((event) => willHappen(event))
+        .toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
+    return this.heap.length > limit;
   }
 
   /** Of all that has happened so far: two runs are the same when this is. */
@@ -113,7 +121,7 @@ export class Scheduler {
   async step(): Promise<string | undefined> {
     for (let event = this.pop(); event !== undefined; event = this.pop()) {
       const { thread, what } = event;
-      if (event.isCancelled || thread?.isAlive === false) continue;
+      if (!willHappen(event)) continue;
       this.nowMs = Math.max(this.nowMs, event.atMs);
       this.readsInStep = 0;
       const where = thread === undefined ? "" : `${thread.process.name} ${thread.name}: `;
@@ -186,6 +194,10 @@ export class Scheduler {
     heap[index] = last;
     return first;
   }
+}
+
+function willHappen({ isCancelled, thread }: Event): boolean {
+  return !isCancelled && thread?.isAlive !== false;
 }
 
 function isBefore(a: Event, b: Event): boolean {

@@ -96,8 +96,8 @@ export class World implements Scene {
     return this.scheduler.nowMs;
   }
 
-  get pendingEvents(): number {
-    return this.scheduler.pendingCount;
+  isBusierThan(events: number): boolean {
+    return this.scheduler.hasMoreThan(events);
   }
 
   get isHeldUp(): boolean {
