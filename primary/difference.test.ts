@@ -80,6 +80,30 @@ test("after an error, the table is taken back to the log, and nothing is recorde
   expect(capture.table.checksum).toBe(capture.table.recompute());
 });
 
+test("what is marked as durable while a transaction is half recorded serves the next start, whatever comes then", async () => {
+  const outside = new CapturedDatabase();
+  // Stands for the application that stays: the WAL outlasts the capture.
+  const { connection } = attachDatabase(driver, outside.file);
+  onTestFinished(() => connection.close());
+  connection.exec("CREATE TABLE t(b)");
+  const { capture: first, close } = await openCapture(outside);
+  connection.exec("INSERT INTO t VALUES(zeroblob(3000000))");
+  expect(first.captureAll()).toBe("end");
+  const durable = { txid: first.log.headTxid, cursor: first.log.end };
+  connection.exec("UPDATE t SET b = randomblob(3000000)");
+  expect(first.capture(1 << 20)).toBe("more");
+  first.markDurable(durable);
+  // As a kill leaves it: the table as it is on disk, and a record that is not whole.
+  close();
+  const said: string[] = [];
+  const capture = await captureOf(outside, said);
+  expect(capture.captureAll()).toBe("end");
+  expect(said).toEqual([]);
+  expect(capture.meta.logId).toBe(first.meta.logId);
+  expect(capture.log.headTxid).toBe(2);
+  expect(capture.table.checksum).toBe(capture.table.recompute());
+});
+
 test("pages that a transaction adds without writing them are in its record", async () => {
   const outside = prepared();
   const capture = await captureOf(outside);

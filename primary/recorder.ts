@@ -83,8 +83,8 @@ export class Recorder implements FrameSink {
   }
 
   /**
-   * A transaction can enlarge the database by pages that it never writes (taken and freed again). They are part of the
-   * file all the same, with whatever bytes stood or will stand there.
+   * A commit may enlarge the database by pages that it does not write: SQL never does that to a WAL, who writes pages by
+   * hand can. They are part of the file all the same, with whatever bytes stood or will stand there.
    */
   private addUnwritten(databasePageCount: number, mark: WalMark): void {
     const { table, database } = this.options;

@@ -150,3 +150,11 @@ test("when what was asked for ahead fails, what came before it is synced all the
   await expect(intake.receive(signal)).rejects.toBe(failure);
   expect(done).toEqual(["0 asked by name", "2 stored", "2 asked ahead", "2 synced"]);
 });
+
+test("what is applied while it is synced is fed to others when it is on disk, not before; what is applied later, at once", async () => {
+  const { intake, done } = backlog({ bytes: 2, beforeSynced: async () => intake.settle() });
+  await intake.receive(signal);
+  expect(done).toEqual(["0 asked by name", "2 stored", "2 synced", "settled"]);
+  intake.settle();
+  expect(done.slice(4)).toEqual(["settled"]);
+});

@@ -178,6 +178,18 @@ describe("a log keeps what was appended", () => {
     expect(open().log.headTxid).toBe(history.txid);
   });
 
+  test("a segment has the epoch of the record before it, also where that was raised while the log was open", () => {
+    const { log } = open({ epoch: 1 });
+    history.epoch = 2;
+    append(log);
+    log.seal();
+    append(log);
+    log.close();
+    const again = open({ epoch: 2 }).log;
+    expect(again.headTxid).toBe(2);
+    again.close();
+  });
+
   test("a reader follows a log that grows, and sees nothing of a record before it is whole", () => {
     const { log } = open({ segmentSizeBytes: 3000 });
     const reader = new FragmentReader({ folder, start: log.start, end: () => log.end });

@@ -101,3 +101,19 @@ test("what is read ahead is there when it is asked for, and is held by nobody", 
     code: "segment_trimmed",
   });
 });
+
+test("what was read of one history is not given to who asks for another, which stands in the same place", async () => {
+  const chunks = new ChunkSource(folder, { cacheBytes: 64 << 20, maxInFlightBytes: 64 << 20 });
+  const read = async (index: number): Promise<Buffer> => {
+    const { chunk, release } = await chunks.hold(head, await place(chunks, index), "identity");
+    release();
+    return chunk.body;
+  };
+  head = { ...head, end: { segment: 2, offset: 0 } };
+  for (const index of [0, CHUNKS - 1]) expect((await read(index)).equals(bytesOf(index))).toBe(true);
+  // As after a resync to a primary that has begun anew: the segments have the same numbers.
+  log = randomBytes(log.length - 1);
+  writeFileSync(segmentPath(folder, 1), log);
+  head = { ...head, logId: "1".repeat(32) };
+  for (const index of [0, CHUNKS - 1]) expect((await read(index)).equals(bytesOf(index))).toBe(true);
+});
