@@ -55,24 +55,26 @@ test("log for which there is no room is stored once the SQLite WAL has given its
 test("log for which there is no room, nor any to be given back, is refused", async () => {
   const { intake, done } = fullDisk(0);
   await expect(intake.receive(signal)).rejects.toBeInstanceOf(NoRoomError);
-  expect(done).toEqual(["applying rests", "room is asked for"]);
+  expect(done).toEqual(["applying rests", "room is asked for", "synced"]);
 });
 
-/** An intake of a log with so many bytes, two a request; what it does, and when it fails. */
+/** An intake of a log with so many bytes, two a request; and what it does. */
 function backlog({
   bytes,
-  beforeAnswer = async () => {},
-  beforeSynced = async () => {},
+  onAsked = () => {},
+  whileSyncing = () => {},
 }: {
   readonly bytes: number;
-  readonly beforeAnswer?: (asked: ChunkRequest) => Promise<void>;
-  readonly beforeSynced?: () => Promise<void>;
+  readonly onAsked?: (asked: ChunkRequest) => void;
+  readonly whileSyncing?: () => void;
 }): { intake: LogIntake; done: string[]; passMs: (ms: number) => void } {
   const done: string[] = [];
-  let [end, nowMs] = [0, 0];
+  let [end, synced, nowMs] = [0, 0, 0];
   const local = {
     backlogBytes: 0,
-    unsyncedBytes: 0,
+    get unsyncedBytes() {
+      return end - synced;
+    },
     get received() {
       return { segment: 1, offset: end };
     },
@@ -82,79 +84,73 @@ function backlog({
       done.push(`${end} stored`);
     },
     syncReceived: async () => {
-      const until = end;
-      await beforeSynced();
-      done.push(`${until} synced`);
+      synced = end;
+      whileSyncing();
+      done.push(`${end} synced`);
     },
   };
   const fetch = async (asked: ChunkRequest): Promise<Chunk> => {
     const { cursor, isAhead = false } = asked;
     done.push(`${cursor.offset} asked ${isAhead ? "ahead" : "by name"}`);
-    await beforeAnswer(asked);
+    onAsked(asked);
     const next = { segment: 1, offset: cursor.offset + 2 };
     const head = { txid: 9, cursor: next, commitTimeMs: 0, primaryTimeMs: null, ageMs: null };
     return { from: cursor, bytes: Buffer.alloc(2), next, isEof: next.offset >= bytes, epoch: 1, head };
   };
-  const intake = new LogIntake({
+  const intake: LogIntake = new LogIntake({
     local,
     receiver: { fetch },
-    applying: { wake: () => {}, rest: async () => {}, stopping: undefined },
+    // Applied at once.
+    applying: { wake: () => intake.settle(), rest: async () => {}, stopping: undefined },
     freshness: new Freshness(),
     monotonicMs: () => nowMs,
     sleep: async () => {},
     throwInterruption: () => {},
     onMet: () => {},
-    onSettled: () => done.push("settled"),
+    onSettled: () => done.push("told of"),
   } as unknown as LogIntakeOptions);
   return { intake, done, passMs: (ms) => (nowMs += ms) };
 }
 
-test("in a backlog what follows is asked for while what came is synced, but by name only what is on disk is vouched for", async () => {
+test("a backlog is asked for ahead of the disk, but vouched for, and fed to others, when it is there", async () => {
   const { intake, done } = backlog({ bytes: 4 });
   expect(await intake.receive(signal)).toMatchObject({ isEof: true });
-  const first = ["0 asked by name", "2 stored", "2 asked ahead", "2 synced", "settled"];
-  expect(done).toEqual([...first, "4 stored", "4 synced", "settled"]);
+  const beforeSync = ["told of", "0 asked by name", "2 stored", "2 asked ahead", "4 stored"];
+  expect(done).toEqual([...beforeSync, "4 synced", "told of"]);
 });
 
 test("in a backlog without end the node is told a few times a second how far this is", async () => {
-  const { intake, done, passMs } = backlog({ bytes: Infinity, beforeAnswer: async () => passMs(100) });
+  const { intake, done, passMs } = backlog({ bytes: Infinity, onAsked: () => passMs(100) });
   expect(await intake.receive(signal)).toMatchObject({ isEof: false });
+  await intake.receive(signal);
   expect(done.filter((what) => what.includes("asked"))).toEqual([
     "0 asked by name",
     "2 asked ahead",
     "4 asked ahead",
+    "6 asked ahead",
+    "8 asked by name",
+    "10 asked ahead",
+    "12 asked ahead",
+    "14 asked ahead",
   ]);
-  expect(done.slice(-3)).toEqual(["6 stored", "6 synced", "settled"]);
 });
 
-test("when a sync fails, what was asked for ahead is given up", async () => {
-  const failure = new Error("the disk");
-  const { intake, done } = backlog({
-    bytes: 8,
-    beforeAnswer: async ({ isAhead, signal: given }) => {
-      if (isAhead === true)
-        await new Promise((_, reject) => given!.addEventListener("abort", () => reject(given!.reason)));
-    },
-    beforeSynced: () => Promise.reject(failure),
-  });
-  await expect(intake.receive(signal)).rejects.toBe(failure);
-  expect(done).toEqual(["0 asked by name", "2 stored", "2 asked ahead"]);
-});
-
-test("when what was asked for ahead fails, what came before it is synced all the same", async () => {
+test("when asking ahead fails, what has come before is made durable, and told of", async () => {
   const failure = new Error("the network");
   const { intake, done } = backlog({
     bytes: 8,
-    beforeAnswer: ({ isAhead }) => (isAhead === true ? Promise.reject(failure) : Promise.resolve()),
+    onAsked: ({ isAhead }) => {
+      if (isAhead === true) throw failure;
+    },
   });
   await expect(intake.receive(signal)).rejects.toBe(failure);
-  expect(done).toEqual(["0 asked by name", "2 stored", "2 asked ahead", "2 synced"]);
+  expect(done.slice(1)).toEqual(["0 asked by name", "2 stored", "2 asked ahead", "2 synced", "told of"]);
 });
 
 test("what is applied while it is synced is fed to others when it is on disk, not before; what is applied later, at once", async () => {
-  const { intake, done } = backlog({ bytes: 2, beforeSynced: async () => intake.settle() });
+  const { intake, done } = backlog({ bytes: 2, whileSyncing: () => intake.settle() });
   await intake.receive(signal);
-  expect(done).toEqual(["0 asked by name", "2 stored", "2 synced", "settled"]);
+  expect(done.slice(1)).toEqual(["0 asked by name", "2 stored", "2 synced", "told of"]);
   intake.settle();
-  expect(done.slice(4)).toEqual(["settled"]);
+  expect(done.slice(5)).toEqual(["told of"]);
 });

@@ -2,7 +2,7 @@ import { compareCursors } from "../shared/format/cursor.ts";
 import type { Position } from "../shared/format/position.ts";
 import type { Freshness } from "../shared/plan/freshness.ts";
 import { NoRoomError } from "../shared/storage/disk-room.ts";
-import type { Cursor, Txid } from "../shared/units.ts";
+import type { Txid } from "../shared/units.ts";
 import type { ApplyLoop } from "./apply-loop.ts";
 import type { LocalReplica } from "./local-replica.ts";
 import { CHUNK_BYTES, LONG_POLL_MS } from "./receiver.ts";
@@ -16,7 +16,7 @@ const EMPTY_ANSWER_MS = 200;
 const APPLYING_POLL_MS = 250;
 /** And while the node that is asked has itself lost touch with the primary: soon after it is back, it is known here. */
 const STALE_POLL_MS = 2000;
-/** In a backlog, how often the node is told what is safe here: so long at most it is asked ahead of that. */
+/** In a backlog, how long at most more is asked for before what has come is made durable, and the node told of it. */
 const AHEAD_MS = 250;
 
 export interface LogIntakeOptions {
@@ -51,8 +51,8 @@ export interface Intake {
 
 /**
  * Fetches the primary's log, piece by piece, into the log copy. To ask for more by the replica's name is to vouch for what
- * is here: before each such request it is as durable as it has to be. In a backlog, what comes next is asked for without
- * the name, while what has come is being made durable.
+ * is here: before each such request it is as durable as it has to be. In a backlog, more is asked for ahead of that and
+ * without the name, so that not each piece has to wait for the disk.
  */
 export class LogIntake {
   private readonly options: LogIntakeOptions;
@@ -72,7 +72,7 @@ export class LogIntake {
    * @throws what the receiver and the disk throw, and what has interrupted it
    */
   async receive(signal: AbortSignal): Promise<Intake> {
-    const { local, applying, monotonicMs, throwInterruption, onSettled } = this.options;
+    const { local, applying, monotonicMs, throwInterruption } = this.options;
     throwInterruption();
     // What was received before a failure may still wait to be applied.
     applying.wake();
@@ -80,21 +80,24 @@ export class LogIntake {
     // An applier that fails gives up the standing at once, and says why a moment later.
     if (local.received === undefined) await applying.stopping;
     throwInterruption();
-    if (local.unsyncedBytes > 0) await this.sync();
+    if (local.unsyncedBytes > 0) {
+      await this.sync();
+      this.settle();
+    }
     const askedMs = monotonicMs();
     const waitMs = this.waitMs();
     let chunk = await this.fetch({ cursor: local.received!, waitMs }, signal);
-    for (let following: Chunk | undefined = chunk; following !== undefined;) {
-      chunk = following;
-      throwInterruption();
+    const heardMs = monotonicMs();
+    try {
       await this.store(chunk);
-      applying.wake();
-      following = undefined;
-      const isForMore = this.leadsFurther(chunk) && monotonicMs() - askedMs < AHEAD_MS;
-      if (isForMore) following = await this.syncAndFetch(chunk.next, signal);
-      else await this.sync();
+      while (this.leadsFurther(chunk) && monotonicMs() - heardMs < AHEAD_MS) {
+        chunk = await this.fetch({ cursor: chunk.next, waitMs: 0, isAhead: true }, signal);
+        await this.store(chunk);
+      }
+    } finally {
+      await this.sync();
       throwInterruption();
-      onSettled(local.position!);
+      this.settle();
     }
     const { applied } = local.position!;
     const restMs = EMPTY_ANSWER_MS - (monotonicMs() - askedMs);
@@ -118,27 +121,13 @@ export class LogIntake {
   settle(): void {
     const { local, onSettled } = this.options;
     // Applied before it is on the disk: it is told of when it is.
-    if (!this.isSyncing) onSettled(local.position!);
+    if (!this.isSyncing && local.unsyncedBytes === 0) onSettled(local.position!);
   }
 
   /** There is more, and room for it. */
   private leadsFurther(chunk: Chunk): boolean {
     const { backlogBytes, received } = this.options.local;
     return leadsOn(chunk) && !chunk.isEof && received !== undefined && backlogBytes <= MAX_BACKLOG_BYTES;
-  }
-
-  /** Makes durable what has come, while what follows it is fetched. @throws what either throws, after both */
-  private async syncAndFetch(cursor: Cursor, signal: AbortSignal): Promise<Chunk> {
-    const giveUp = new AbortController();
-    const either = AbortSignal.any([signal, giveUp.signal]);
-    const fetching = this.fetch({ cursor, waitMs: 0, isAhead: true }, either);
-    const syncing = this.sync().catch((error: unknown) => {
-      giveUp.abort(error);
-      throw error;
-    });
-    await Promise.allSettled([fetching, syncing]);
-    await syncing;
-    return await fetching;
   }
 
   private async fetch(
@@ -165,9 +154,10 @@ export class LogIntake {
     return chunk;
   }
 
-  /** @throws storage_failed; NoRoomError, when what the SQLite WAL could give back was not enough */
+  /** @throws storage_failed; NoRoomError, when what the SQLite WAL could give back was not enough; what has interrupted it */
   private async store(chunk: Chunk): Promise<void> {
     const { local, applying, throwInterruption } = this.options;
+    throwInterruption();
     try {
       local.receive(chunk);
     } catch (error) {
@@ -177,6 +167,7 @@ export class LogIntake {
       if (!(await local.giveRoom())) throw error;
       local.receive(chunk);
     }
+    applying.wake();
   }
 
   /** How long the primary may wait for news: not at all where even its present end is news, or that it answers. */

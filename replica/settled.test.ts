@@ -21,6 +21,7 @@ test("what is applied before it is on the disk is given to others only when it i
     position: position(1),
     received: { segment: 1, offset: 80 },
     backlogBytes: 0,
+    unsyncedBytes: 0,
     stand: () => Promise.resolve(),
     receive: () => (batches = 1),
     applyNext: () => {

@@ -178,8 +178,8 @@ export const FAULTS: readonly Fault[] = [
     name: "ahead-by-name",
     mistake: "vouches for log that is still on its way to the disk",
     file: "replica/log-intake.ts",
-    from: `{ cursor, waitMs: 0, isAhead: true }`,
-    to: `{ cursor, waitMs: 0 }`,
+    from: `{ cursor: chunk.next, waitMs: 0, isAhead: true }`,
+    to: `{ cursor: chunk.next, waitMs: 0 }`,
     tests: ["replica/log-intake.test.ts"],
   },
   {
