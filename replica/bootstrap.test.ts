@@ -1,11 +1,12 @@
 import type * as fs from "node:fs";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { NoRoomError } from "../shared/storage/disk-room.ts";
 import { temporaryFolder } from "../test/harness/folder.ts";
 import { snapshotNode } from "../test/harness/snapshot-node.ts";
-import { downloadSnapshot } from "./bootstrap.ts";
+import { loseNames } from "../test/harness/unsynced-names.ts";
+import { downloadSnapshot, publishImage } from "./bootstrap.ts";
 import { replicaFiles } from "./replica-files.ts";
 import type { SnapshotClient, SnapshotHead } from "./snapshot-client.ts";
 
@@ -15,7 +16,8 @@ const IMAGE = Buffer.concat(["a", "b", "c"].map((text) => Buffer.alloc(PAGE_BYTE
 const disk = vi.hoisted(() => ({ isFailing: false, unwritten: [] as Buffer[], synced: [] as Buffer[] }));
 
 vi.mock("node:fs", async (original) => {
-  const real = await original<typeof fs>();
+  const { withUnsyncedNames } = await import("../test/harness/unsynced-names.ts");
+  const real = withUnsyncedNames(await original<typeof fs>());
   return {
     ...real,
     writeSync: (file: number, bytes: Buffer, from: number, count: number, position: number) => {
@@ -109,4 +111,16 @@ test("a snapshot of an epoch before one that was seen is refused, and what there
   await download(1);
   await expect(download(2)).rejects.toMatchObject({ code: "stale_epoch" });
   expect(asked).toEqual([0, 0, 0]);
+});
+
+test("an image that was published stands at its path also after a loss of power", () => {
+  const [dataDir, databaseFolder] = [temporaryFolder(), temporaryFolder()];
+  const file = join(databaseFolder, "edge.db");
+  const files = replicaFiles(dataDir, file);
+  writeFileSync(files.bootstrapPart, IMAGE);
+  publishImage(file, files);
+  expect(existsSync(files.bootstrapPart)).toBe(false);
+  // Of two folders, the disk may take what was done to one later first.
+  loseNames((path) => path === file);
+  expect(readFileSync(file).equals(IMAGE)).toBe(true);
 });

@@ -175,3 +175,24 @@ test("the floor rises to what is in the file whole, and an emptied WAL is writte
   });
   eventLoop.close();
 });
+
+test("what is committed while a checkpoint runs is not in the file for it: the floor rises to the state before", async () => {
+  const noted: object[] = [];
+  const position = { applied: { txid: 7 } };
+  const passive = (): Promise<object> => {
+    position.applied = { txid: 8 };
+    return Promise.resolve({ checkpointedFrames: 7, busy: false });
+  };
+  const eventLoop = new EventLoopDelay("engine", () => 0);
+  const care = new WalCare({
+    database: { appender: { header: { salts: 1n }, frameCount: 7 }, checkpointer: { passive } },
+    applier: { position, isExact: false, note: (change: object) => noted.push(change) },
+    table: {},
+    copy: { sync: () => {}, syncAhead: () => Promise.resolve() },
+    nowMs: () => 0,
+    metrics: new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 }),
+  } as unknown as ConstructorParameters<typeof WalCare>[0]);
+  await care.finish();
+  expect(noted).toEqual([{ floor: { txid: 7 } }]);
+  eventLoop.close();
+});

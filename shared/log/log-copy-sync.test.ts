@@ -1,10 +1,13 @@
 import type * as fs from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { temporaryFolder } from "../../test/harness/folder.ts";
 import { History } from "../../test/harness/history.ts";
+import { loseNames } from "../../test/harness/unsynced-names.ts";
 import { LogCopy } from "./log-copy.ts";
 import { LogWriter } from "./log-writer.ts";
+import { segmentPath } from "./segment-files.ts";
 
 /** Writes since the last sync of anything, as the system would still have to carry them out. */
 const pending: { bytes: string; offset: number }[] = [];
@@ -21,7 +24,8 @@ function carryOut(): void {
 }
 
 vi.mock("node:fs", async (original) => {
-  const real = await original<typeof fs>();
+  const { withUnsyncedNames } = await import("../../test/harness/unsynced-names.ts");
+  const real = withUnsyncedNames(await original<typeof fs>());
   return {
     ...real,
     writeSync: (descriptor: number, bytes: Buffer, from: number, count: number, position: number) => {
@@ -127,6 +131,20 @@ test("of two syncs side by side only one is told that the disk has failed, and n
   expect(copy.unsyncedBytes).toBe(0);
   expect(onDisk).toEqual([{ bytes: "first.", offset: 0 }]);
   copy.close();
+});
+
+test("a segment is called durable when its name is, which only a sync on this thread makes it", async () => {
+  const folder = join(temporaryFolder(), "copy");
+  const copy = LogCopy.open({ folder });
+  copy.append(copy.end, Buffer.from("first."), { segment: 2, offset: 0 });
+  copy.append(copy.end, Buffer.from("second."), { segment: 2, offset: 7 });
+  await copy.syncAhead();
+  expect(copy.unsyncedBytes).toBe(13);
+  copy.sync();
+  expect(copy.unsyncedBytes).toBe(0);
+  copy.close();
+  loseNames();
+  expect(existsSync(segmentPath(folder, 2))).toBe(true);
 });
 
 test("what an earlier process has logged since its last close in order is written again at the start: it may have died between a sync that failed and the cut", () => {

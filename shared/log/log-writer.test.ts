@@ -619,6 +619,17 @@ describe("at open everything is proved", () => {
     log.close();
   });
 
+  test.each([0, 1, 3, 50, 95, 96])(
+    "a record that is damaged is no torn tail when %i bytes of the next one's header are in the first mebibyte behind it",
+    (within) => {
+      open().log.close();
+      history.record();
+      const lost = Buffer.alloc(8 + (1 << 20) - within);
+      appendFileSync(segmentPath(folder, 1), Buffer.concat([lost, ...history.record()]));
+      expect((expectError(() => open()) as DamagedLogError).at).toEqual({ segment: 1, offset: 80 });
+    },
+  );
+
   test("a missing segment and a segment of another log are named", () => {
     const { log } = open({ segmentSizeBytes: 600 });
     for (let i = 0; i < 4; i++) append(log);
