@@ -39,7 +39,7 @@ test("a newcomer waits for one that is under way only where the one that is ther
   let logBytesAfter: number | null = 1 << 20;
   const snapshots = new Snapshots({
     capture: { meta: there },
-    store: { list: () => [there] },
+    store: { list: () => [there], forgetMissing: () => undefined },
     logBytesAfter: () => logBytesAfter,
   } as unknown as ConstructorParameters<typeof Snapshots>[0]);
   const { promise: running, resolve: finish } = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ test("a newcomer is given none from before a takeover: whoever has seen the pres
   const taken = { ...before, epoch: 2 };
   const snapshots = new Snapshots({
     capture: { meta: taken },
-    store: { list: () => [before] },
+    store: { list: () => [before], forgetMissing: () => undefined },
     logBytesAfter: () => 0,
   } as unknown as ConstructorParameters<typeof Snapshots>[0]);
   Object.assign(snapshots, { running: Promise.resolve(taken) });

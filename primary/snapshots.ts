@@ -90,6 +90,7 @@ export class Snapshots {
    * @throws as {@link take}
    */
   async latest(): Promise<SnapshotInfo> {
+    this.store.forgetMissing();
     // One that is under way may show a state of long before this call: whether it will do is seen when it is there.
     if (this.isOutgrown(this.newest)) await this.running?.catch(() => {});
     const { newest } = this;
@@ -140,6 +141,7 @@ export class Snapshots {
 
   /** Deletes what nobody needs. @throws storage_failed */
   prune(): void {
+    this.store.forgetMissing();
     const { logId } = this.options.capture.meta;
     const generations = generationsToDelete(this.store.list(), logId, this.policy, this.held);
     for (const generation of generations) this.store.delete(generation);

@@ -293,6 +293,9 @@ describe("a replica whose copy of the log rots", () => {
 describe("a replica's snapshots", () => {
   test("are taken for a newcomer, renewed when the log has outgrown them, and few are kept", async () => {
     const engine = await startMiddle({ keepSnapshots: 1 });
+    // It reports now and then that nobody downloads anything.
+    await stopServing();
+    stopServing = async () => {};
     primary.insert(100);
     await caughtUp();
     const first = await engine.call("snapshot");
@@ -319,6 +322,11 @@ describe("a replica's snapshots", () => {
     await engine.call("report", { sightings: [], heldGenerations: [] });
     await expect.poll(() => middle.status().snapshots, { timeout: 10_000 }).toHaveLength(1);
     expect(existsSync(first.file)).toBe(false);
+
+    rmSync(path.dirname(third.file), { recursive: true });
+    const anew = await engine.call("snapshot");
+    expect(anew.generation).toBe(third.generation + 1);
+    expect(existsSync(anew.file)).toBe(true);
   });
 });
 

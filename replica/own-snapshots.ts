@@ -62,6 +62,7 @@ export class OwnSnapshots {
 
   /** For a newcomer: the newest, unless the log after it is longer than a new one would be, or is gone. @throws not_ready */
   async latest(): Promise<SnapshotInfo> {
+    this.store.forgetMissing();
     const newest = this.list().at(-1);
     if (newest !== undefined && !this.isOutgrown(newest)) return newest;
     return await this.take();
@@ -83,6 +84,7 @@ export class OwnSnapshots {
 
   /** Lets go of generations that nobody needs. @throws storage_failed */
   prune(): void {
+    this.store.forgetMissing();
     const logId = this.options.local.position?.logId;
     if (logId === undefined) return;
     for (const generation of generationsToDelete(this.store.list(), logId, this, this.held))

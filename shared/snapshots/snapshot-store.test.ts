@@ -68,6 +68,28 @@ test("deleting leaves nothing of a generation", () => {
   expect(readdirSync(folder).toSorted()).toEqual(["00000002.db", "00000002.json", "00000002.sums"]);
 });
 
+test.each([
+  ["the folder", () => rmSync(folder, { recursive: true })],
+  ["the images", () => [1, 2].forEach((generation) => rmSync(join(folder, `0000000${generation}.db`)))],
+  ["the sums", () => [1, 2].forEach((generation) => rmSync(join(folder, `0000000${generation}.sums`)))],
+])(
+  "where somebody has removed %s, the generations are forgotten, and the next has a number of its own",
+  (_what, remove) => {
+    const store = SnapshotStore.open(folder);
+    add(store);
+    const second = add(store);
+    store.forgetMissing();
+    expect(store.list().length).toBe(2);
+    remove();
+    store.forgetMissing();
+    expect(store.list()).toEqual([]);
+    const next = add(store);
+    expect(next.generation).toBe(second.generation + 1);
+    store.forgetMissing();
+    expect(store.list()).toEqual([next]);
+  },
+);
+
 test("the folder can be moved: paths are where it now stands", () => {
   add(SnapshotStore.open(folder));
   const moved = join(temporaryFolder(), "moved");

@@ -91,8 +91,19 @@ export class SnapshotStore {
     return this.snapshots.findLast((snapshot) => snapshot.logId === logId);
   }
 
-  /** A generation number never used before, and where its files belong. */
+  /** Forgets generations of which somebody has removed a file: nobody can be given them. @throws storage_failed */
+  forgetMissing(): void {
+    this.snapshots = this.snapshots.filter(({ file, checksumsFile }) =>
+      [file, checksumsFile].every((path) =>
+        onStorage("find", path, () => statSync(path, { throwIfNoEntry: false }) !== undefined),
+      ),
+    );
+  }
+
+  /** A generation number never used before, and where its files belong. @throws storage_failed */
   begin(): SnapshotPaths & { readonly generation: number } {
+    // Somebody may have removed it.
+    onStorage("make", this.folder, () => mkdirSync(this.folder, { recursive: true }));
     const generation = ++this.lastGeneration;
     return { generation, ...pathsOf(this.folder, generation) };
   }

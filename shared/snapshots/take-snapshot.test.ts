@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
@@ -130,14 +130,16 @@ test("taking a snapshot drops none of the locks that this process has on the dat
   writer.close();
 });
 
-test("a folder that is gone is storage_failed, from the other thread too", async () => {
+test("a folder that is gone is storage_failed, from the other thread too; the next snapshot makes it anew", async () => {
   const { file, snapshots } = createDatabase();
   const view = await viewNow(file);
   const store = SnapshotStore.open(snapshots);
-  execFileSync("rm", ["-r", snapshots]);
-  await expect(takeSnapshot(store, { ...SUBJECT, view, databaseChecksum: 0n })).rejects.toMatchObject({
-    code: "storage_failed",
-  });
+  const databaseChecksum = runToEnd(scanView(view, () => {}));
+  const subject = { ...SUBJECT, view, databaseChecksum };
+  const taking = takeSnapshot(store, subject);
+  rmSync(snapshots, { recursive: true });
+  await expect(taking).rejects.toMatchObject({ code: "storage_failed" });
+  expect(existsSync((await takeSnapshot(store, subject)).file)).toBe(true);
   view.close();
 });
 
