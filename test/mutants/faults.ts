@@ -497,4 +497,66 @@ export const FAULTS: readonly Fault[] = [
     to: `    // Without this`,
     tests: ["replica/wal-care.test.ts"],
   },
+  {
+    name: "floor-of-later-commits",
+    mistake: "takes for safe what was committed while the checkpoint ran",
+    file: "replica/wal-care.ts",
+    from: `    this.applier.note({ floor: state }, true);`,
+    to: `    this.applier.note({ floor: applied }, true);`,
+    tests: ["replica/wal-care.test.ts"],
+  },
+  {
+    name: "later-record-overlooked",
+    mistake:
+      "takes damage for a torn tail where the next record's header lies across two windows of the search",
+    file: "shared/log/verify-log.ts",
+    from: `Buffer.allocUnsafe(Math.min(SCAN_BYTES, size) + FRAGMENT_HEADER_BYTES)`,
+    to: `Buffer.allocUnsafe(Math.min(SCAN_BYTES, size))`,
+    tests: ["shared/log/log-writer.test.ts"],
+  },
+  {
+    name: "wal-header-unsynced",
+    mistake:
+      "begins the SQLite WAL anew, and lets the disk put its frames under the header of the one before",
+    file: "shared/sqlite/frame-writer.ts",
+    from: `    writeFully(this.descriptor, header, 0);
+    this.sync();`,
+    to: `    writeFully(this.descriptor, header, 0);`,
+    tests: ["shared/sqlite/wal-appender-order.test.ts"],
+  },
+  {
+    name: "removed-segments-come-back",
+    mistake: "removes segments without a sync of their folder: a loss of power brings some of them back",
+    file: "shared/log/segment-files.ts",
+    from: `removeSegment(folder, segment, () => syncFolder(folder));`,
+    to: `removeSegment(folder, segment);`,
+    tests: ["shared/log/segment-removal.test.ts"],
+  },
+  {
+    name: "found-log-believed",
+    mistake:
+      "takes for durable what it reads from memory, though the sync of the process before may have failed",
+    file: "shared/log/log-writer.ts",
+    from: `    if (options.durability !== "os") log.writeAgain(synced.segment === end.segment ? synced.offset : 0);
+`,
+    to: "",
+    tests: ["shared/log/log-copy-sync.test.ts"],
+  },
+  {
+    name: "published-name-unsynced",
+    mistake: "gives up the downloaded image before the name of the database is on the disk",
+    file: "replica/bootstrap.ts",
+    from: `    syncFolder(path.dirname(file));
+    failpoint("bootstrap.published");`,
+    to: `    failpoint("bootstrap.published");`,
+    tests: ["replica/bootstrap.test.ts"],
+  },
+  {
+    name: "segment-name-unsynced",
+    mistake: "vouches for a segment of the log copy whose name a loss of power could take",
+    file: "shared/log/log-copy.ts",
+    from: `if (!isCertain || !isAsItWas || this.unsynced.length > 0) return;`,
+    to: `if (!isCertain || !isAsItWas) return;`,
+    tests: ["shared/log/log-copy-sync.test.ts"],
+  },
 ];
