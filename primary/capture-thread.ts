@@ -1,5 +1,4 @@
-import { Worker } from "node:worker_threads";
-import type { MessagePort } from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import type { ErrorData } from "../shared/errors.ts";
 import { BlockingQuestion } from "../shared/blocking-question.ts";
@@ -7,7 +6,7 @@ import { RpcClient } from "../shared/rpc.ts";
 import type { Notice } from "../shared/notice.ts";
 import type { CheckpointOutcome, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { PrimaryEngineStatus, ReplicaStatus } from "../shared/status.ts";
-import { SMALL_YOUNG_GENERATION, workerUrl } from "../shared/threads.ts";
+import { startThread, workerUrl } from "../shared/threads.ts";
 import type { Cursor, Txid } from "../shared/units.ts";
 import type { CaptureLimits, CaptureOptions } from "./capture-options.ts";
 import type { CaptureEvents, CaptureMethods, ServePortMessage } from "./capture-worker.ts";
@@ -58,12 +57,9 @@ export class CaptureThread {
   }
 
   private constructor(options: CaptureOptions) {
-    this.worker = new Worker(workerUrl("./capture-worker", import.meta.url), {
+    this.worker = startThread(workerUrl("./capture-worker", import.meta.url), {
       name: "tailrace-capture",
-      resourceLimits: SMALL_YOUNG_GENERATION,
       workerData: options,
-      // The end of the thread must close no descriptor: that would drop the process's locks (held-files.ts).
-      trackUnmanagedFds: false,
     });
     this.calls = new RpcClient(this.worker);
     this.calls.on("notice", (notice) => {

@@ -1,12 +1,11 @@
-import { Worker } from "node:worker_threads";
-import type { MessagePort } from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
 import { TailraceError, asTailraceError, fromErrorData } from "../shared/errors.ts";
 import { BlockingQuestion } from "../shared/blocking-question.ts";
 import type { Notice } from "../shared/notice.ts";
 import { RpcClient } from "../shared/rpc.ts";
 import type { CheckpointOutcome, SnapshotInfo } from "../shared/serve/engine.ts";
 import type { ReplicaEngineStatus, ReplicaStatus } from "../shared/status.ts";
-import { SMALL_YOUNG_GENERATION, workerUrl } from "../shared/threads.ts";
+import { startThread, workerUrl } from "../shared/threads.ts";
 import type { Txid } from "../shared/units.ts";
 import type { FeedLimits, FollowEvents, FollowMethods, FollowOptions } from "./follow-options.ts";
 
@@ -103,12 +102,9 @@ export class FollowThread {
   }
 
   static async start(options: FollowOptions): Promise<FollowThread> {
-    const worker = new Worker(workerUrl("./follow-worker", import.meta.url), {
+    const worker = startThread(workerUrl("./follow-worker", import.meta.url), {
       name: "tailrace follow",
       workerData: options,
-      resourceLimits: SMALL_YOUNG_GENERATION,
-      // The end of the thread must close no descriptor: that would drop the process's locks (held-files.ts).
-      trackUnmanagedFds: false,
     });
     const thread = new FollowThread(worker);
     try {

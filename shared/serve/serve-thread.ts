@@ -1,7 +1,6 @@
-import { Worker } from "node:worker_threads";
 import { TailraceError } from "../errors.ts";
 import { RpcClient } from "../rpc.ts";
-import { SMALL_YOUNG_GENERATION, workerUrl } from "../threads.ts";
+import { startThread, workerUrl } from "../threads.ts";
 import type { ServeMethods } from "./serve-worker.ts";
 import type { ServerOptions } from "./server.ts";
 
@@ -33,11 +32,8 @@ export interface ServeThread {
  */
 export async function startServer(options: ServerOptions): Promise<ServeThread> {
   const { host, enginePort } = options;
-  const worker = new Worker(workerUrl("./serve-worker", import.meta.url), {
+  const worker = startThread(workerUrl("./serve-worker", import.meta.url), {
     name: "tailrace-serve",
-    resourceLimits: SMALL_YOUNG_GENERATION,
-    // Its descriptors are its own to close; see shared/sqlite/held-files.ts for those that must never be.
-    trackUnmanagedFds: false,
     workerData: options,
     transferList: [enginePort],
   });

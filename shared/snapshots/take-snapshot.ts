@@ -1,10 +1,9 @@
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
 import { TailraceError, fromErrorData } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import type { DatabaseView } from "../pages/database-view.ts";
 import type { SnapshotInfo } from "../serve/engine.ts";
-import { workerUrl } from "../threads.ts";
+import { startThread, workerUrl } from "../threads.ts";
 import { hex64 } from "../units.ts";
 import type { Cursor, DatabaseChecksum, Txid } from "../units.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
@@ -62,9 +61,7 @@ export async function takeSnapshot(
 
 async function copyInWorker(task: SnapshotTask, signal: AbortSignal | undefined): Promise<void> {
   if (signal?.aborted) throw stopped();
-  // Its exit must not close the held descriptors that it reads through.
-  const worker = new Worker(workerUrl("./snapshot-worker", import.meta.url), {
-    trackUnmanagedFds: false,
+  const worker = startThread(workerUrl("./snapshot-worker", import.meta.url), {
     workerData: task,
     name: "tailrace snapshot",
   });

@@ -1,7 +1,7 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { TailraceError, asTailraceError } from "../errors.ts";
 import { RpcClient } from "../rpc.ts";
-import { workerUrl } from "../threads.ts";
+import { startThread, workerUrl } from "../threads.ts";
 import type { CheckpointResult } from "./checkpoint.ts";
 import type { DriverName } from "./driver.ts";
 
@@ -29,11 +29,9 @@ export class BackgroundCheckpointer {
   private hasFailed = false;
 
   private constructor(data: CheckpointWorkerData) {
-    this.worker = new Worker(workerUrl("./checkpoint-worker", import.meta.url), {
+    this.worker = startThread(workerUrl("./checkpoint-worker", import.meta.url), {
       name: "tailrace-checkpoint",
       workerData: data,
-      // The end of the thread must close no descriptor: that would drop the process's locks (held-files.ts).
-      trackUnmanagedFds: false,
     });
     this.calls = new RpcClient(this.worker);
     this.worker.on("error", (error) => {

@@ -1,8 +1,7 @@
-import { Worker } from "node:worker_threads";
 import { TailraceError, asTailraceError } from "../errors.ts";
 import type { DatabaseView } from "../pages/database-view.ts";
 import { RpcClient } from "../rpc.ts";
-import { workerUrl } from "../threads.ts";
+import { startThread, workerUrl } from "../threads.ts";
 import type { DatabaseChecksum } from "../units.ts";
 import type { DamagedSegment } from "./verification-status.ts";
 import type { LogStretch } from "./log-scan.ts";
@@ -18,11 +17,9 @@ export class VerificationThread {
   /** @param view left out where only the log is read */
   constructor(view?: DatabaseView) {
     const task: VerificationTask = { view: view?.share() ?? null, signals: this.signals };
-    const worker = new Worker(workerUrl("./verification-worker", import.meta.url), {
+    const worker = startThread(workerUrl("./verification-worker", import.meta.url), {
       name: "tailrace-verification",
       workerData: task,
-      // Its exit must not close the held descriptors that it reads through.
-      trackUnmanagedFds: false,
     });
     this.calls = new RpcClient(worker);
     worker.on("error", (error) => this.calls.fail(asTailraceError(error)));
