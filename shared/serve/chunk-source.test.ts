@@ -89,6 +89,20 @@ test("what nobody has asked for a while is let go, and what somebody asks for or
   expect(chunks.inFlightBytes).toBe(0);
 });
 
+test.each([1_000, CHUNK_BYTES])(
+  "the memory of a chunk of %i bytes is free again as soon as it is let go and nobody holds it",
+  async (lengthBytes) => {
+    const chunks = new ChunkSource(folder, { cacheBytes: 64 << 20, maxInFlightBytes: 64 << 20 });
+    const at = await chunks.locate(head, { segment: 1, offset: 0 }, lengthBytes);
+    const { chunk, release } = await chunks.hold(head, at, "identity");
+    for (let round = 0; round < 3; round++) chunks.letGo();
+    expect(chunk.body.equals(log.subarray(0, lengthBytes))).toBe(true);
+    release();
+    chunks.letGo();
+    expect(chunk.body.length).toBe(0);
+  },
+);
+
 test("what is read ahead is there when it is asked for, and is held by nobody", async () => {
   const chunks = new ChunkSource(folder, { cacheBytes: 64 << 20, maxInFlightBytes: 64 << 20 });
   await chunks.readAhead(head, await place(chunks, 0), CHUNK_BYTES, "identity");

@@ -44,7 +44,7 @@ interface HeldChunk {
   readonly lengthBytes: number;
   readonly chunk: Promise<Chunk>;
   /** What the chunk is read into; goes back when neither a holder nor the cache has it. */
-  readonly memory: Buffer | undefined;
+  readonly memory: Buffer<ArrayBuffer> | undefined;
   holders: number;
   /** The round in which it was asked for last; see {@link ChunkSource.letGo}. */
   askedInRound: number;

@@ -8,10 +8,10 @@ const MAX_SPARES = 2;
  * full collection every few chunks, which costs more than reading and sending them.
  */
 export class SpareMemory {
-  private readonly spares: Buffer[] = [];
+  private readonly spares: Buffer<ArrayBuffer>[] = [];
 
   /** So many bytes with anything in them. */
-  take(sizeBytes: number): Buffer {
+  take(sizeBytes: number): Buffer<ArrayBuffer> {
     // One that is much too large is not wasted on a small chunk.
     const index = this.spares.findIndex(
       ({ length }) => length >= sizeBytes && length <= Math.max(2 * sizeBytes, MIN_BYTES),
@@ -22,14 +22,19 @@ export class SpareMemory {
   }
 
   /** Takes back what {@link take} gave: nobody reads or writes it any more. */
-  give({ buffer }: Buffer): void {
-    if (buffer.byteLength < MIN_BYTES) return;
-    this.spares.push(Buffer.from(buffer));
-    if (this.spares.length > MAX_SPARES) this.spares.shift();
+  give(memory: Buffer<ArrayBuffer>): void {
+    if (memory.buffer.byteLength < MIN_BYTES) return free(memory);
+    this.spares.push(Buffer.from(memory.buffer));
+    if (this.spares.length > MAX_SPARES) free(this.spares.shift()!);
   }
 
   /** Nobody wants any for now. */
   clear(): void {
-    this.spares.length = 0;
+    for (const spare of this.spares.splice(0)) free(spare);
   }
+}
+
+/** At once: V8 would do it with its next full collection, and an idle thread has none for hours. */
+function free({ buffer }: Buffer<ArrayBuffer>): void {
+  buffer.transfer(0);
 }
