@@ -15,6 +15,7 @@ async function run(): Promise<BenchResult> {
   const why = whyNotCounted();
   const ratios: Record<string, number> = {};
   const rows: Record<string, string | number>[] = [];
+  let compared = 0;
   if (why !== undefined)
     console.error(`no instructions are counted, time is taken instead, which says less: ${why}`);
   if (recorded.node !== here.node && !isRecording)
@@ -26,6 +27,7 @@ async function run(): Promise<BenchResult> {
     const baseline =
       isCounted || recorded.processor === here.processor ? recorded.ratios[question.name] : undefined;
     const judged = judge(measured, baseline ?? Number.NaN, question.limitPart);
+    if (baseline !== undefined && judged.verdict !== "unstable") compared += 1;
     rows.push(row(question, measured.ratios.length, baseline, judged));
     if (judged.verdict !== "unstable") ratios[question.name] = rounded(judged.ratio, 4);
     if (judged.verdict === "worse" && !isRecording) {
@@ -34,7 +36,18 @@ async function run(): Promise<BenchResult> {
     }
   }
   if (isRecording) writeBaselines({ ...here, ratios });
-  return { rows, figures: ratios };
+  return { rows, figures: ratios, conclusion: conclusionOf(compared, rows.length, why) };
+}
+
+/** @param why no instructions were counted */
+function conclusionOf(compared: number, asked: number, why: string | undefined): string {
+  if (isRecording) return `${asked} questions were recorded`;
+  if (compared > 0) return `${compared} of ${asked} questions were compared with what was recorded`;
+  const reason =
+    why === undefined
+      ? "nothing was recorded, or the machine's noise is too large"
+      : `instructions are not counted here (${why}), and of this machine no times were recorded, or its noise is too large`;
+  return `nothing was compared: ${reason}`;
 }
 
 function row(

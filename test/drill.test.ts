@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { exercises } from "./drill/catalog.ts";
 import { drill } from "./drill/drill.ts";
+import { Tally } from "./drill/tally.ts";
 import { Chance } from "./harness/seed.ts";
 
 /** Of each kind one that is soon over; `npm run drill` does all of them, for as long as wanted. */
@@ -12,7 +13,9 @@ describe("a short drill", () => {
     { timeout: 240_000 },
     async () => {
       const said: string[] = [];
-      const { tally, failure } = await drill({
+      const tally = new Tally();
+      const failure = await drill({
+        tally,
         seed: new Chance().seed,
         exercises: exercises.filter(({ name }) => SHORT.includes(name)),
         goesOn: (cycles) => cycles < SHORT.length,

@@ -12,6 +12,9 @@ const EVENT = "instructions:u";
 /** V8 compiles and collects on the thread that is counted: on threads of its own it is chance what becomes of it in time. */
 const ALL_IN_ONE_THREAD = "--single-threaded";
 
+/** What the programs are known by that may be missing. */
+const PACKAGES: Readonly<Record<string, string>> = { mkfifo: "mkfifo (of GNU coreutils)" };
+
 /** What may be measured of a work: the instructions of the thread that does it, whatever else runs; or how long it took. */
 export type Measure = "instructions" | "time";
 
@@ -22,7 +25,8 @@ export function whyNotCounted(): string | undefined {
     if (error !== undefined) throw error;
     return countIn(stderr) === undefined ? `perf (exit ${status}) says: ${stderr.trim()}` : undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    const { code, message, path = "" } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" ? `${PACKAGES[path] ?? path} is not installed` : message;
   }
 }
 

@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { Workspace } from "../harness/workspace.ts";
 import { costOf } from "./instructions.ts";
 import type { Measure } from "./instructions.ts";
@@ -103,6 +104,8 @@ export async function measure({ measure: what, rounds, prepare }: Question): Pro
   const round = await prepare(space, (argv) => costOf(argv, what));
   const measured: { ratios: number[]; noise: number[] } = { ratios: [], noise: [] };
   for (let done = 0; done < rounds; done++) {
+    // Rounds wait for nothing: a signal would.
+    await setImmediate();
     const { before, product, after } = round();
     measured.ratios.push(product / Math.sqrt(before * after));
     measured.noise.push(after / before);

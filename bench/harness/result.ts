@@ -3,6 +3,8 @@ export interface BenchResult {
   readonly rows: readonly Readonly<Record<string, string | number>>[];
   /** Among them at least one `…Ratio`: the product against its baseline in the same run. */
   readonly figures: Readonly<Record<string, number>>;
+  /** What has to be said last, beside them. */
+  readonly conclusion?: string;
 }
 
 export interface Bench {

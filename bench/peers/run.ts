@@ -1,15 +1,16 @@
 /**
- * `npm run bench -- peers`: the same work for Tailrace, its peers, and what they are the limit of. In each repetition each
+ * `npm run bench -- peers --help`: the same work for Tailrace, its peers, and what they are the limit of. In each repetition each
  * peer has its turn, on a cluster of its own, and the order moves on by one. A full run writes bench/results/peers.json and
  * docs/benchmarks.md.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { loadavg } from "node:os";
-import { parseArgs } from "node:util";
+import { constants, loadavg } from "node:os";
+import { readOrExit } from "../../test/harness/tool/tool.ts";
 import { Workspace } from "../harness/workspace.ts";
 import type { Scale } from "./contract.ts";
 import { DOCUMENT, RESULT, renderDocument } from "./document.ts";
 import { describeMachine } from "./machine.ts";
+import { PEER_COMPARISON } from "./options.ts";
 import { PEERS } from "./products.ts";
 import { QUESTIONS } from "./questions.ts";
 import type { PeersResult } from "./result.ts";
@@ -30,38 +31,15 @@ interface Choice {
   readonly questions: typeof QUESTIONS;
 }
 
-/** @throws for a name that is none */
-function parseChoice(argv: readonly string[]): Choice {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      only: { type: "string", multiple: true },
-      questions: { type: "string", multiple: true },
-      quick: { type: "boolean", default: false },
-      repeat: { type: "string" },
-      render: { type: "boolean", default: false },
-    },
-  });
+function readChoice(argv: readonly string[]): Choice {
+  const { only, questions, quick, render, repeat } = readOrExit(PEER_COMPARISON, argv);
   return {
-    isQuick: values.quick,
-    isRendering: values.render,
-    repetitions: Number(values.repeat ?? (values.quick ? 1 : 3)),
-    peers: pick("peer", PEERS, values.only),
-    questions: pick("question", QUESTIONS, values.questions),
+    isQuick: quick,
+    isRendering: render,
+    repetitions: repeat ?? (quick ? 1 : 3),
+    peers: only.length === 0 ? PEERS : PEERS.filter(({ name }) => only.includes(name)),
+    questions: questions.length === 0 ? QUESTIONS : QUESTIONS.filter(({ name }) => questions.includes(name)),
   };
-}
-
-function pick<T extends { readonly name: string }>(
-  kind: string,
-  all: readonly T[],
-  names: readonly string[] | undefined,
-): readonly T[] {
-  if (names === undefined) return all;
-  const wanted = names.flatMap((list) => list.split(","));
-  const unknown = wanted.find((name) => !all.some((one) => one.name === name));
-  if (unknown !== undefined)
-    throw new Error(`no ${kind} ${unknown}; there are ${all.map(({ name }) => name).join(", ")}`);
-  return all.filter(({ name }) => wanted.includes(name));
 }
 
 async function measure({ isQuick, repetitions, peers, questions }: Choice): Promise<PeersResult> {
@@ -79,12 +57,12 @@ async function measure({ isQuick, repetitions, peers, questions }: Choice): Prom
   const scale = isQuick ? QUICK : FULL;
   const turns = new Turns(scale, questions);
   await using prepared = new Workspace();
-  const interrupt = async (): Promise<void> => {
+  const interrupt = async (signal: "SIGINT" | "SIGTERM"): Promise<void> => {
     await turns.stop();
     await prepared[Symbol.asyncDispose]();
-    process.exit(130);
+    process.exit(128 + constants.signals[signal]);
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void interrupt());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void interrupt(signal));
   for (const peer of installed) peer.prepare?.(prepared);
   let done = 0;
   while (done < repetitions && minutes() + minutes() / Math.max(1, done) < LIMIT_MINUTES) {
@@ -110,15 +88,9 @@ async function measure({ isQuick, repetitions, peers, questions }: Choice): Prom
   };
 }
 
-/** @returns the exit code: 2 for wrong usage, 1 where a peer failed at something */
+/** @returns the exit code: 1 where a peer failed at something */
 export async function runPeers(argv: readonly string[]): Promise<number> {
-  let choice: Choice;
-  try {
-    choice = parseChoice(argv);
-  } catch (error) {
-    console.error((error as Error).message);
-    return 2;
-  }
+  const choice = readChoice(argv);
   if (choice.isRendering) {
     writeFileSync(DOCUMENT, renderDocument(JSON.parse(readFileSync(RESULT, "utf8")) as PeersResult));
     return 0;

@@ -2,29 +2,26 @@ import { Chance } from "../harness/seed.ts";
 import { Cluster } from "./cluster.ts";
 import type { Exercise } from "./exercise.ts";
 import { settle } from "./settling.ts";
-import { Tally } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 export interface DrillOptions {
   readonly seed: number;
   readonly exercises: readonly Exercise[];
+  /** Takes what each came to. */
+  readonly tally: Tally;
   /** Another exercise is begun as long as this is true. @param cycles how many have been done */
   readonly goesOn: (cycles: number) => boolean;
   /** Progress, a line at a time. */
   readonly say: (line: string) => void;
 }
 
-export interface DrillResult {
-  readonly tally: Tally;
-  /** null: everything was as promised. */
-  readonly failure: string | null;
-}
-
 /**
  * Does exercises in an order drawn from the seed, each with as many others before it is done again, and looks for
- * everything that was promised after each. Ends with the first promise that is not kept.
+ * everything that was promised after each.
+ *
+ * @returns the first promise that was not kept, with which it ends; null: everything was as promised
  */
-export async function drill({ seed, exercises, goesOn, say }: DrillOptions): Promise<DrillResult> {
-  const tally = new Tally();
+export async function drill({ seed, exercises, tally, goesOn, say }: DrillOptions): Promise<string | null> {
   const order = new Chance(seed);
   const cluster = await Cluster.start();
   let round: Exercise[] = [];
@@ -40,7 +37,7 @@ export async function drill({ seed, exercises, goesOn, say }: DrillOptions): Pro
     await cluster.end();
   }
   if (failure === null) cluster.removeFolder();
-  return { tally, failure };
+  return failure;
 }
 
 async function oneCycle({

@@ -79,7 +79,12 @@ function rowOf(name: string, counts: Counts): Row {
     torn: counts.torn,
     "step backs": counts.back,
     resyncs: counts.resyncs,
-    "settled s p50": median(counts.seconds).toFixed(1),
-    worst: Math.max(...counts.seconds).toFixed(1),
+    "settled s p50": inTenths(median(counts.seconds)),
+    worst: inTenths(Math.max(...counts.seconds)),
   };
+}
+
+/** Of none there is no median, and no worst. */
+function inTenths(seconds: number): string {
+  return Number.isFinite(seconds) ? seconds.toFixed(1) : "–";
 }

@@ -35,6 +35,11 @@ export function pathToPython(path: string): string {
   return isAbsolute(folder) && folder !== found ? `${folder}${delimiter}${path}` : path;
 }
 
+/** Those that are not on this machine. */
+export function missingOutsiders(programs: readonly (typeof OUTSIDERS)[number][]): readonly string[] {
+  return programs.filter((program) => !isInstalled(program));
+}
+
 function isInstalled(program: string): boolean {
   return spawnSync(program, ["--version"], { stdio: "ignore" }).error === undefined;
 }

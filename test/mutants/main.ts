@@ -1,68 +1,34 @@
 /** `npm run mutants -- --help` */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { tmpdir } from "node:os";
+import { endsEarly } from "../harness/tool/early-end.ts";
+import { readOrExit } from "../harness/tool/tool.ts";
 import { NOT_ASKED, NOT_CAUGHT, formatCaught, isCaught, merged, readCaught } from "./caught.ts";
 import type { Cell, Row } from "./caught.ts";
 import { runTests, simulate } from "./checks.ts";
 import { FAULTS } from "./faults.ts";
 import type { Fault } from "./faults.ts";
+import { mutantsTool } from "./options.ts";
 import { PlantedTree } from "./planted-tree.ts";
-
-const USAGE = `npm run mutants [-- --only NAME]… [--by tests|simulation] [--seeds N] [--steps N]
-
-Plants each fault of faults.ts in a copy of this checkout, one after the other, and finds out whether its tests notice,
-and whether the simulation does. What it finds replaces its rows in caught.md, one by one: it may be ended at any time.
-Exits with 1 where a fault was not caught by anything. All of it takes about a quarter of an hour.
-
-  --only NAME  this fault alone; several times, for several
-  --by KIND    tests: its tests alone; simulation: the simulation alone
-  --seeds N    runs of the simulation for each, from seed 1 on; 10
-  --steps N    events in each; 2000
-`;
 
 const CAUGHT = new URL("caught.md", import.meta.url);
 /** Of all tests together, without a fault. */
 const SOUND_LIMIT_MS = 600_000;
 const LIMIT_MS = 120_000;
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string", multiple: true, default: [] },
-    by: { type: "string", default: "tests,simulation" },
-    seeds: { type: "string", default: "10" },
-    steps: { type: "string", default: "2000" },
-    help: { type: "boolean", default: false },
-  },
-});
-
-if (values.help) process.stdout.write(USAGE);
-else {
-  const stopping = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const)
-    process.once(name, () => stopping.abort(`ended by ${name}`));
-  process.exitCode = await main(stopping.signal).catch((error: unknown) => {
-    if (!stopping.signal.aborted) throw error;
-    process.stderr.write(`${String(error)}\n`);
-    return 1;
-  });
-}
+const { only, by, ...simulated } = readOrExit(mutantsTool(FAULTS.map(({ name }) => name)));
+endsEarly("mutants", tmpdir(), (signal) => void process.stderr.write(`ended early by ${signal}\n`));
+process.exitCode = await main();
 
 /** @returns the exit code */
-async function main(signal: AbortSignal): Promise<number> {
-  const unknown = values.only.filter((name) => FAULTS.every((fault) => fault.name !== name));
-  if (unknown.length > 0) {
-    process.stderr.write(
-      `no fault ${unknown.join(", ")}; there are: ${FAULTS.map(({ name }) => name).join(", ")}\n`,
-    );
-    return 2;
-  }
-  const chosen = FAULTS.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
+async function main(): Promise<number> {
+  const chosen = FAULTS.filter(({ name }) => only.length === 0 || only.includes(name));
   using tree = new PlantedTree();
   const { folder } = tree;
   const tests = async (files: readonly string[], limitMs: number): Promise<Cell> =>
-    values.by.includes("tests") ? await runTests(files, { folder, signal, limitMs }) : NOT_ASKED;
+    by === "simulation" ? NOT_ASKED : await runTests(files, { folder, limitMs });
   const simulation = async (limitMs: number): Promise<Cell> =>
-    values.by.includes("simulation") ? await simulate(values, { folder, signal, limitMs }) : NOT_ASKED;
+    by === "tests" ? NOT_ASKED : await simulate(simulated, { folder, limitMs });
 
   const allTests = [...new Set(chosen.flatMap((fault) => fault.tests))];
   const sound = [await tests(allTests, SOUND_LIMIT_MS), await simulation(SOUND_LIMIT_MS)];

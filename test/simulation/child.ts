@@ -6,11 +6,15 @@ import { rangesText } from "./text.ts";
 const REGISTER = new URL("register.ts", import.meta.url).href;
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
-/** In real time: whoever takes longer hangs. */
+/** In real time, on a machine that has much else to do: whoever takes longer hangs. */
 const MAX_MS = 180_000;
+const MAX_MS_PER_STEP = 30;
 
 /** A run in a process of its own, so that none can leave anything behind for the next. */
-export function runInChild(options: RunOptions): Promise<RunResult> {
+export function runInChild(
+  options: RunOptions,
+  limitMs: number = MAX_MS + MAX_MS_PER_STEP * options.steps,
+): Promise<RunResult> {
   const { seed, steps, withoutFaults, omitted, replicas, decisions } = options;
   const flags = ["--json", "--seed", seed, "--steps", String(steps)];
   if (withoutFaults) flags.push("--no-faults");
@@ -25,7 +29,7 @@ export function runInChild(options: RunOptions): Promise<RunResult> {
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-4000)));
-    const timer = setTimeout(() => child.kill("SIGKILL"), MAX_MS);
+    const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       try {

@@ -2,44 +2,62 @@ import { runInChild } from "./child.ts";
 import type { RunOptions, RunResult } from "./run.ts";
 import { countsText, shortFailureText } from "./text.ts";
 
-/** Many runs: the seed given, and those that follow it. @returns whether all promises were kept */
-export async function explore(
-  options: RunOptions,
-  {
+/** Many runs: the seed given, and those that follow it. */
+export class Exploration {
+  private readonly options: RunOptions;
+  private readonly totals = new Map<string, number>();
+  private begun = 0;
+  private runs = 0;
+  private failures = 0;
+  private steps = 0;
+  private realMs = 0;
+
+  constructor(options: RunOptions) {
+    this.options = options;
+  }
+
+  /** @returns whether all promises were kept */
+  async run({
     count,
     jobs,
     isFirstEnough,
-  }: { readonly count: number; readonly jobs: number; readonly isFirstEnough: boolean },
-): Promise<boolean> {
-  const seeds = Array.from({ length: count }, (_, index) => nextSeed(options.seed, index));
-  // Whoever has no more time is told what there was.
-  process.once("SIGTERM", () => (seeds.length = 0));
-  const totals = new Map<string, number>();
-  const failed: RunResult[] = [];
-  let runs = 0;
-  let steps = 0;
-  let realMs = 0;
-  const worker = async (): Promise<void> => {
-    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-      const result = await runInChild({ ...options, seed });
-      runs += 1;
-      steps += result.steps;
-      realMs += result.realMs;
-      for (const [what, number] of Object.entries(result.counts))
-        totals.set(what, (totals.get(what) ?? 0) + number);
-      if (result.failure === null) continue;
-      failed.push(result);
-      process.stdout.write(shortFailureText({ ...options, seed }, result));
-      if (isFirstEnough) seeds.length = 0;
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, worker));
-  const perSecond = Math.round(steps / (realMs / 1000));
-  process.stdout.write(
-    `${runs} runs from seed ${options.seed}: ${failed.length} failed; ${steps} steps, ${perSecond} a second\n` +
-      `${countsText(Object.fromEntries([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1))))}\n`,
-  );
-  return failed.length === 0;
+  }: {
+    readonly count: number;
+    readonly jobs: number;
+    readonly isFirstEnough: boolean;
+  }): Promise<boolean> {
+    const worker = async (): Promise<void> => {
+      const mostFailures = isFirstEnough ? 1 : count;
+      while (this.begun < count && this.failures < mostFailures) {
+        const options = { ...this.options, seed: nextSeed(this.options.seed, this.begun++) };
+        this.add(options, await runInChild(options));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(jobs, count) }, worker));
+    process.stdout.write(this.text);
+    return this.failures === 0;
+  }
+
+  /** What there was so far. */
+  get text(): string {
+    const perSecond = Math.round(this.steps / (this.realMs / 1000)) || 0;
+    const counts = [...this.totals].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return (
+      `${this.runs} runs from seed ${this.options.seed}: ${this.failures} failed; ${this.steps} steps, ${perSecond} a second\n` +
+      `${countsText(Object.fromEntries(counts))}\n`
+    );
+  }
+
+  private add(options: RunOptions, result: RunResult): void {
+    this.runs += 1;
+    this.steps += result.steps;
+    this.realMs += result.realMs;
+    for (const [what, number] of Object.entries(result.counts))
+      this.totals.set(what, (this.totals.get(what) ?? 0) + number);
+    if (result.failure === null) return;
+    this.failures += 1;
+    process.stdout.write(shortFailureText(options, result));
+  }
 }
 
 function nextSeed(first: string, index: number): string {

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Violation } from "./checks/violation.ts";
 import { Random } from "./core/random.ts";
@@ -9,7 +10,7 @@ import { drawSettings } from "./world/settings.ts";
 import { World } from "./world/world.ts";
 
 /** Databases are small, and every call to the system is a real one: in memory it costs little. */
-const FOLDERS = "/dev/shm";
+export const FOLDERS = "/dev/shm";
 /** Of virtual time, from the end of the faults to one state everywhere. */
 const CALM_MS = 180_000;
 const MAX_CALM_STEPS = 60_000;
@@ -45,7 +46,7 @@ export interface RunResult {
 
 /** One run: the same for the same options, whatever ran before. */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const folder = mkdtempSync(join(FOLDERS, "tailrace-simulation-"));
+  const folder = mkdtempSync(join(tmpdir(), "run-"));
   try {
     return await new Run(options, folder).result();
   } finally {

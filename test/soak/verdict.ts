@@ -36,7 +36,7 @@ export interface Judgement {
 
 /** Samples are put together to so many blocks, so that what comes and goes within one counts for nothing. */
 const BLOCKS = 20;
-const MIN_SAMPLES: number = 2 * BLOCKS;
+export const MIN_SAMPLES: number = 2 * BLOCKS;
 const SECONDS_PER_HOUR = 3_600;
 /** Of the whole run, 99 % certain on each side. */
 const Z_WHOLE = 2.33;

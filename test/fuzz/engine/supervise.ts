@@ -17,6 +17,9 @@ import { MARK_BYTES } from "./run.ts";
 import type { Counts, Found, Run, Told } from "./run.ts";
 import type { Target } from "./target.ts";
 
+/** In memory, where that can be. */
+export const FOLDERS: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
 const RUNNER = fileURLToPath(new URL("runner.ts", import.meta.url));
 /** Of the whole process, beyond what it had at a target's first input: V8 lets its heap come near {@link MAX_HEAP_MIB}. */
 const MAX_GROWTH_BYTES = 256 << 20;
@@ -32,28 +35,32 @@ const TICK_MS = 10;
 const MAX_RESTARTS = 3;
 
 export interface Supervised {
-  readonly findings: readonly Found[];
-  readonly counts: readonly Counts[];
+  readonly findings: Found[];
+  readonly counts: Counts[];
 }
 
 export type Wanted = Pick<Run, "seed" | "minutes" | "inputs" | "isShort">;
 
-/** Runs the targets in a process of their own, which is ended when it hangs or grows too large, and begun again after that input. */
-export async function supervise(targets: readonly Target[], wanted: Wanted): Promise<Supervised> {
-  const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tailrace-fuzz-"));
+/**
+ * Runs the targets in a process of their own, which is ended when it hangs or grows too large, and begun again after that input.
+ *
+ * @param found takes everything at once
+ */
+export async function supervise(
+  targets: readonly Target[],
+  wanted: Wanted,
+  found: Supervised = { findings: [], counts: [] },
+): Promise<Supervised> {
+  const folder = mkdtempSync(join(tmpdir().startsWith(FOLDERS) ? tmpdir() : FOLDERS, "tailrace-fuzz-"));
   try {
-    const findings: Found[] = [];
-    const counts: Counts[] = [];
     let left = targets;
     let first = 0;
     let restarts = 0;
     while (left.length > 0) {
-      const watched = await watch(left, { ...wanted, first }, folder);
-      findings.push(...watched.findings);
-      counts.push(...watched.counts);
-      if (watched.stoppedAt === undefined) break;
-      const { target, index, problem } = watched.stoppedAt;
-      findings.push({ kind: "finding", target, from: `seed ${wanted.seed}, input ${index}`, problem });
+      const stoppedAt = await watch(left, { ...wanted, first }, { folder, found });
+      if (stoppedAt === undefined) break;
+      const { target, index, problem } = stoppedAt;
+      found.findings.push({ kind: "finding", target, from: `seed ${wanted.seed}, input ${index}`, problem });
       restarts = left[0]?.name === target ? restarts + 1 : 1;
       left = left.slice(left.findIndex(({ name }) => name === target));
       first = index + 1;
@@ -64,31 +71,34 @@ export async function supervise(targets: readonly Target[], wanted: Wanted): Pro
         restarts = 0;
       }
     }
-    return { findings, counts };
+    return found;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-interface Watched extends Supervised {
-  readonly stoppedAt:
-    | { readonly target: string; readonly index: number; readonly problem: string }
-    | undefined;
+interface Stopped {
+  readonly target: string;
+  readonly index: number;
+  readonly problem: string;
 }
 
-async function watch(targets: readonly Target[], wanted: Partial<Run>, folder: string): Promise<Watched> {
+/** @returns where its process was ended; undefined: it came to its end */
+async function watch(
+  targets: readonly Target[],
+  wanted: Partial<Run>,
+  { folder, found }: { readonly folder: string; readonly found: Supervised },
+): Promise<Stopped | undefined> {
   const markFile = join(folder, "mark");
   writeFileSync(markFile, Buffer.alloc(MARK_BYTES));
   const mark = openSync(markFile, "r");
   const run = { ...wanted, targets: targets.map(({ name }) => name), folder, markFile };
   const argv = [`--max-old-space-size=${MAX_HEAP_MIB}`, "--expose-gc", RUNNER, JSON.stringify(run)];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
-  const findings: Found[] = [];
-  const counts: Counts[] = [];
   createInterface(child.stdout).on("line", (line) => {
     const told = JSON.parse(line) as Told;
-    if (told.kind === "finding") findings.push(told);
-    else counts.push(told);
+    if (told.kind === "finding") found.findings.push(told);
+    else found.counts.push(told);
   });
   let stderr = "";
   child.stderr.on("data", (text: Buffer) => (stderr = (stderr + text.toString()).slice(-2_000)));
@@ -118,9 +128,9 @@ async function watch(targets: readonly Target[], wanted: Partial<Run>, folder: s
   clearInterval(looking);
   const { target, index } = readMark(mark);
   closeSync(mark);
-  if (code === 0) return { findings, counts, stoppedAt: undefined };
+  if (code === 0) return undefined;
   problem ??= `the process died: ${stderr.trim()}`;
-  return { findings, counts, stoppedAt: { target: target || targets[0]!.name, index, problem } };
+  return { target: target || targets[0]!.name, index, problem };
 }
 
 function readMark(descriptor: number): { readonly target: string; readonly index: number } {
