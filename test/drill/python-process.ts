@@ -13,7 +13,8 @@ export class PythonProcess {
 
   constructor(program: string, argv: readonly string[]) {
     const path = fileURLToPath(new URL(program, import.meta.url));
-    this.child = spawn("python3", [path, ...argv], { stdio: ["pipe", "pipe", "inherit"] });
+    // In a group of its own: what a terminal sends to the drill is no business of its.
+    this.child = spawn("python3", [path, ...argv], { stdio: ["pipe", "pipe", "inherit"], detached: true });
     this.child.stdin.on("error", () => {}); // It may have been killed.
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     this.closed = once(this.child, "close");
