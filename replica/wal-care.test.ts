@@ -196,3 +196,32 @@ test("what is committed while a checkpoint runs is not in the file for it: the f
   expect(noted).toEqual([{ floor: { txid: 7 } }]);
   eventLoop.close();
 });
+
+test("a WAL that another process has emptied was copied whole; of the one that begins after it, nothing is", async () => {
+  const noted: object[] = [];
+  const applied = { txid: 7 };
+  let nowMs = 0;
+  // The appender finds out with the next commit.
+  const appender = { header: { salts: "a" }, frameCount: 100, pageSizeBytes: 4096 };
+  const wal = { walFrames: 0, checkpointedFrames: 0, busy: false };
+  const eventLoop = new EventLoopDelay("engine", () => 0);
+  const care = new WalCare({
+    database: { appender, checkpointer: { passive: () => Promise.resolve(wal) }, walSizeBytes: () => 0 },
+    applier: { position: { applied }, isExact: false, note: (change: object) => noted.push(change) },
+    table: {},
+    copy: { sync: () => {}, syncAhead: () => Promise.resolve() },
+    nowMs: () => nowMs,
+    metrics: new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 }),
+  } as unknown as ConstructorParameters<typeof WalCare>[0]);
+  expect(await care.finish()).toEqual({ isComplete: true, walFrames: 100, copiedFrames: 100 });
+  expect(noted).toEqual([{ floor: applied }]);
+
+  Object.assign(appender, { header: { salts: "b" }, frameCount: 3 });
+  Object.assign(wal, { walFrames: 3, checkpointedFrames: 3 });
+  expect(care.status).toMatchObject({ frames: 3, copiedFrames: 0 });
+  nowMs += 5000;
+  await care.tend();
+  await care.settle();
+  expect(care.status).toMatchObject({ frames: 3, copiedFrames: 3 });
+  eventLoop.close();
+});

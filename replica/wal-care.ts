@@ -35,7 +35,8 @@ export class WalCare {
   private isOver = false;
   /** A sync of the WAL may have failed: those after it prove nothing, until all of it has been copied into the database file. */
   isWalDoubtful = false;
-  private copiedFrames = 0;
+  /** By the last checkpoint, of the WAL with these salts. */
+  private copied = { salts: "", frames: 0 };
   private lastTryMs = -Infinity;
   private lastVainFinishMs = -Infinity;
   private lastCommitMs: number;
@@ -72,6 +73,12 @@ export class WalCare {
 
   private get frames(): number {
     return this.database.appender.frameCount;
+  }
+
+  /** Of {@link frames}: where the WAL was begun anew since, none. */
+  private get copiedFrames(): number {
+    const { salts, frames } = this.copied;
+    return salts === this.database.appender.header.salts ? Math.min(frames, this.frames) : 0;
   }
 
   /** The log copy is needed from here on: to bring page table and database up again, whatever happens. */
@@ -193,15 +200,16 @@ export class WalCare {
     const { frames } = this;
     const { salts } = appender.header;
     failpoint("checkpoint.before");
-    const { checkpointedFrames, busy } = await checkpointer.passive().catch((error: unknown) => {
+    const { walFrames, checkpointedFrames, busy } = await checkpointer.passive().catch((error: unknown) => {
       this.isWalDoubtful = true;
       this.metrics.checkpoints.inc({ result: "failed" });
       throw error;
     });
-    const isComplete = checkpointedFrames >= frames;
+    // Fewer than there were: another process has emptied the WAL, which takes that all of it was copied.
+    const isEmptied = !busy && walFrames < frames;
+    const isComplete = isEmptied || checkpointedFrames >= frames;
     this.metrics.checkpoints.inc({ result: busy ? "busy" : isComplete ? "complete" : "partial" });
-    if (appender.header.salts !== salts) return;
-    this.copiedFrames = checkpointedFrames;
+    this.copied = { salts, frames: isEmptied ? frames : checkpointedFrames };
     this.checkpoints += 1;
     failpoint("checkpoint.after");
     if (!isComplete) return;
@@ -226,7 +234,6 @@ export class WalCare {
     const { applied } = this.applier.position;
     if (!appender.restartWal()) return false;
     this.restarts += 1;
-    this.copiedFrames = 0;
     // The file alone is the applied state now.
     const stamp = stampOf(file);
     this.applier.note({ floor: applied, left: markOf(appender.header), isStamped: true, stamp }, true);
