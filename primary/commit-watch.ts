@@ -37,6 +37,8 @@ export class CommitWatch {
   /** Whether an event ends the pause that is under way. */
   private isAlert = false;
   private isWanted = false;
+  /** Since when a commit is expected whose frames are being written. Outlasts a wait: no event tells of its end. */
+  private expectedSinceMs: number | undefined;
   /** Commits come so fast that any look finds some. */
   private isDense = false;
   private windowStartMs = 0;
@@ -70,10 +72,11 @@ export class CommitWatch {
       this.isWanted = false;
       return;
     }
-    if (!this.hasEvent) await this.pause(Math.min(maxMs, this.fallbackMs), true);
-    if (!this.hasEvent) return;
+    const isExpecting = this.expectedSinceMs !== undefined;
+    if (!this.hasEvent && !isExpecting) await this.pause(Math.min(maxMs, this.fallbackMs), true);
+    if (!this.hasEvent && !isExpecting) return;
     this.hasEvent = false;
-    if (isComing()) await this.expect(isThere, end);
+    if (!isComing() || (await this.expect(isThere, end))) this.expectedSinceMs = undefined;
     this.isWanted = false;
   }
 
@@ -96,22 +99,27 @@ export class CommitWatch {
     this.windowCommits = 0;
   }
 
-  /** Waits for the commit of frames that are being written. */
-  private async expect(isThere: () => boolean, end: number): Promise<void> {
-    for (let pause = 0; pause < SHORT_PAUSES; pause++) {
-      if (isThere() || this.isWanted) return;
-      Atomics.wait(sleeper, 0, 0, SHORT_PAUSE_MS);
+  /** Waits for the commit of frames that are being written. @returns false when it is still to be expected at the end */
+  private async expect(isThere: () => boolean, end: number): Promise<boolean> {
+    if (this.expectedSinceMs === undefined) {
+      for (let pause = 0; pause < SHORT_PAUSES; pause++) {
+        if (isThere() || this.isWanted) return true;
+        Atomics.wait(sleeper, 0, 0, SHORT_PAUSE_MS);
+      }
     }
-    let start = performance.now();
+    this.expectedSinceMs ??= performance.now();
     while (!isThere() && !this.isWanted) {
       const now = performance.now();
-      if (this.hasEvent) start = now;
+      if (this.hasEvent) this.expectedSinceMs = now;
       this.hasEvent = false;
-      if (now > end || now - start > PATIENCE_MS) return;
-      const pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, (now - start) / PAUSE_PART), LAST_PAUSE_MS);
+      const expectedMs = now - this.expectedSinceMs;
+      if (expectedMs > PATIENCE_MS) return true;
+      if (now > end) return false;
+      const pauseMs = Math.max(FIRST_PAUSE_MS, Math.min(expectedMs / PAUSE_PART, LAST_PAUSE_MS, end - now));
       // A large transaction is thousands of events: they end long pauses only.
       await this.pause(pauseMs, pauseMs > FIRST_PAUSE_MS);
     }
+    return true;
   }
 
   /** Ends a wait: somebody wants something, or knows of a commit. */
