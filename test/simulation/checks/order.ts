@@ -69,8 +69,11 @@ export class OrderCheck implements Check {
       throw new Violation(NAME, `transaction ${txid} does not begin where ${txid - 1} ends`);
     const state = { checksum: after, pageCount };
     const found = oracle.find(state);
-    const nextOnes = found.filter(({ parent }) =>
-      last === undefined ? oracle.commits[parent]?.checksum === before : last.commits.has(parent),
+    const isSame = last !== undefined && isSameState(record, last.record);
+    const nextOnes = found.filter(({ index, parent }) =>
+      last === undefined
+        ? oracle.commits[parent]?.checksum === before
+        : last.commits.has(parent) || (isSame && last.commits.has(index)),
     );
     if (record.isDifference && !this.mayHaveMissed)
       throw new Violation(
@@ -94,6 +97,17 @@ export class OrderCheck implements Check {
     // Whoever begins a WAL anew while all pages are compared makes the node compare them once more.
     if (!record.isDifference) this.mayHaveMissed = false;
   }
+}
+
+/** Whether it is another commit than the one before, with frames of its own, and changed nothing: it wrote what there was. */
+function isSameState(record: LoggedRecord, last: LoggedRecord): boolean {
+  const isAnother = !sourceOf(record).equals(sourceOf(last));
+  return isAnother && record.after === last.after && record.pageCount === last.pageCount;
+}
+
+/** Where it stood in the primary's WAL, and that frame's checksum. */
+function sourceOf({ header }: LoggedRecord): Buffer {
+  return header.subarray(68, 88);
 }
 
 function describe(found: readonly { readonly index: number; readonly parent: number }[]): string {

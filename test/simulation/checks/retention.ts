@@ -46,10 +46,11 @@ export class RetentionCheck implements Check {
     this.scene = scene;
   }
 
-  changed(site: Site, { isLog }: Change): void {
-    if (!isLog || !site.isReadable) return;
+  changed(site: Site, { isLog, isPosition }: Change): void {
+    if (!site.isReadable) return;
+    if (site.role === "replica" && (isLog || isPosition)) this.reach(site);
+    if (!isLog) return;
     this.measure(site);
-    if (site.role === "replica") this.reach(site);
     if (site.role !== "primary" || site.isStale) return;
     const [first] = site.log.list();
     const logId = site.log.logId;
@@ -116,7 +117,7 @@ export class RetentionCheck implements Check {
 
   private reach(site: Site): void {
     const segment = site.log.list().at(-1)?.segment;
-    const { logId } = site.log;
+    const logId = logOf(site);
     if (segment === undefined || logId === undefined) return;
     const before = this.reached.get(site);
     const isFurther = before?.logId !== logId || before.segment < segment;
@@ -168,6 +169,13 @@ export class RetentionCheck implements Check {
       sizes.map(({ atMs, bytes }) => ({ atMs: atMs + downMs, bytes })),
     );
   }
+}
+
+/** Of which log a replica's copy is. One that begins within a segment has no header yet: the position tells that stands in it. */
+function logOf({ log, position }: Site): string | undefined {
+  const segments = log.list().map(({ segment }) => segment);
+  const isInCopy = position !== undefined && segments.includes(position.applied.segment);
+  return log.logId ?? (isInCopy ? position.logId : undefined);
 }
 
 interface Snapshot {
