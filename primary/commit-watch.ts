@@ -73,10 +73,12 @@ export class CommitWatch {
       return;
     }
     const isExpecting = this.expectedSinceMs !== undefined;
-    if (!this.hasEvent && !isExpecting) await this.pause(Math.min(maxMs, this.fallbackMs), true);
-    if (!this.hasEvent && !isExpecting) return;
-    this.hasEvent = false;
-    if (!isComing() || (await this.expect(isThere, end))) this.expectedSinceMs = undefined;
+    if (!this.hasEvent && !this.isWanted && !isExpecting)
+      await this.pause(Math.min(maxMs, this.fallbackMs), true);
+    if (this.hasEvent || isExpecting) {
+      this.hasEvent = false;
+      if (!isComing() || (await this.expect(isThere, end))) this.expectedSinceMs = undefined;
+    }
     this.isWanted = false;
   }
 
@@ -101,14 +103,12 @@ export class CommitWatch {
 
   /** Waits for the commit of frames that are being written. @returns false when it is still to be expected at the end */
   private async expect(isThere: () => boolean, end: number): Promise<boolean> {
-    if (this.expectedSinceMs === undefined) {
-      for (let pause = 0; pause < SHORT_PAUSES; pause++) {
-        if (isThere() || this.isWanted) return true;
-        Atomics.wait(sleeper, 0, 0, SHORT_PAUSE_MS);
-      }
-    }
+    const shortPauses = this.expectedSinceMs === undefined ? SHORT_PAUSES : 0;
     this.expectedSinceMs ??= performance.now();
-    while (!isThere() && !this.isWanted) {
+    for (let pause = 0; pause < shortPauses && !isThere() && !this.isWanted; pause++)
+      Atomics.wait(sleeper, 0, 0, SHORT_PAUSE_MS);
+    while (!isThere()) {
+      if (this.isWanted) return false;
       const now = performance.now();
       if (this.hasEvent) this.expectedSinceMs = now;
       this.hasEvent = false;
@@ -124,7 +124,6 @@ export class CommitWatch {
 
   /** Ends a wait: somebody wants something, or knows of a commit. */
   notify(): void {
-    this.hasEvent = true;
     this.isWanted = true;
     this.wake?.();
   }
