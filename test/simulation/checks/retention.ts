@@ -46,11 +46,10 @@ export class RetentionCheck implements Check {
     this.scene = scene;
   }
 
-  changed(site: Site, { isLog, isPosition }: Change): void {
-    if (!site.isReadable) return;
-    if (site.role === "replica" && (isLog || isPosition)) this.reach(site);
-    if (!isLog) return;
+  changed(site: Site, { isLog }: Change): void {
+    if (!isLog || !site.isReadable) return;
     this.measure(site);
+    if (site.role === "replica") this.reach(site);
     if (site.role !== "primary" || site.isStale) return;
     const [first] = site.log.list();
     const logId = site.log.logId;
@@ -107,7 +106,8 @@ export class RetentionCheck implements Check {
       const reached = this.reached.get(replica);
       const needed =
         reached?.logId === logId && !this.isForced(replica)
-          ? reached.segment
+          ? // A copy that begins within a segment has no header that names its log; its position does.
+            Math.max(reached.segment, position.applied.segment)
           : (this.neededBy(replica, logId) ?? position.applied.segment);
       if (needed >= firstSegment) continue;
       const what = `${id}, which goes on in segment ${needed}, was not told that the log begins with ${firstSegment}`;
@@ -117,7 +117,7 @@ export class RetentionCheck implements Check {
 
   private reach(site: Site): void {
     const segment = site.log.list().at(-1)?.segment;
-    const logId = logOf(site);
+    const { logId } = site.log;
     if (segment === undefined || logId === undefined) return;
     const before = this.reached.get(site);
     const isFurther = before?.logId !== logId || before.segment < segment;
@@ -169,13 +169,6 @@ export class RetentionCheck implements Check {
       sizes.map(({ atMs, bytes }) => ({ atMs: atMs + downMs, bytes })),
     );
   }
-}
-
-/** Of which log a replica's copy is. One that begins within a segment has no header yet: the position tells that stands in it. */
-function logOf({ log, position }: Site): string | undefined {
-  const segments = log.list().map(({ segment }) => segment);
-  const isInCopy = position !== undefined && segments.includes(position.applied.segment);
-  return log.logId ?? (isInCopy ? position.logId : undefined);
 }
 
 interface Snapshot {
