@@ -354,4 +354,36 @@ describe("what is no table", () => {
       opened.close();
     }
   });
+
+  test("every bit that flips in the file while the table is open is refused where it would be used, and changes no checksum", () => {
+    const table = PageTable.create(path, { cacheBlocks: 1 });
+    for (let page = 1; page <= 1500; page++) table.set(page, hashOf(page));
+    table.resize(1500);
+    table.flush(MARK);
+    const checksum = xorOf(Array.from({ length: 1500 }, (_, index) => hashOf(index + 1)));
+    const whole = readFileSync(path);
+    // The third block is in the cache; the second is read again each time that the first was.
+    for (const bit of [0, 63, 64, 512 * 64 - 1].map((inBlock) => (4096 + 4096) * 8 + inBlock)) {
+      table.get(1);
+      const damaged = Buffer.from(whole);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      writeFileSync(path, damaged);
+      for (const use of [
+        () => table.get(513),
+        () => table.set(1024, hashOf(1024, 1)),
+        () => table.checksumAt(1000),
+        () => table.resize(1000),
+        () => table.recompute(),
+      ])
+        expect(use).toThrow(
+          expect.objectContaining({
+            code: "damaged",
+            message: `${path}: the hashes of pages 513 to 1024 are not those that were written`,
+          }),
+        );
+      writeFileSync(path, whole);
+      expect([table.checksum, table.recompute(), table.get(513)]).toEqual([checksum, checksum, hashOf(513)]);
+    }
+    table.close();
+  });
 });

@@ -1,4 +1,5 @@
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "node:fs";
+import { TailraceError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import { SEGMENT_HEADER_BYTES } from "../format/segment.ts";
 import { readAt, readAtOrZeros, writeAt } from "../storage/positioned-io.ts";
@@ -16,7 +17,7 @@ import type { FlushedMark, TableMark } from "./page-table-header.ts";
 const ENTRY_BYTES = 8;
 const BLOCK_ENTRIES = 512;
 const BLOCK_BYTES = BLOCK_ENTRIES * ENTRY_BYTES;
-const SCAN_BYTES = 1 << 20;
+const SCAN_BLOCKS = 256;
 /** What the cache of blocks may hold: 16 MiB, the entries of 2 million pages. */
 const DEFAULT_CACHE_BLOCKS = 4096;
 
@@ -33,10 +34,11 @@ export interface PageTableOptions {
 }
 
 /**
- * The hash of every page of one database, on disk, in bounded memory.
+ * The hash of every page of one database, on disk, in bounded memory: but for the cache, 8 bytes for each 512 pages.
  *
  * Invariant: `checksum` is the XOR of all entries as they now stand, and no entry past max(pageCount, the last page
- * set) is anything but 0.
+ * set) is anything but 0. `sums` has the same for each block: what rots in the file while this is open is refused, or it
+ * would stay in every checksum from then on.
  *
  * Crashes: entries reach the file when a block has to leave the cache, so after a crash the file holds entries of the
  * mark mixed with later ones. Replaying the log from the mark sets every entry that can have changed; after that
@@ -52,6 +54,8 @@ export class PageTable {
   private lastIndex = -1;
   private lastBlock: Block | undefined;
   private xor: DatabaseChecksum = 0n;
+  /** The XOR of each block's entries, by block number; of blocks past its end, 0. */
+  private sums = new BigUint64Array(64);
   private flushed: FlushedMark;
   private pages: number;
   /** The highest page that may have an entry, in the file or in the cache. */
@@ -102,7 +106,7 @@ export class PageTable {
           table.touched = Math.min(mark.pageCount, table.entriesInFile());
           // Entries past the mark's page count were written ahead of it; at the mark they are 0.
           table.truncateFile();
-          table.xor = table.recompute();
+          table.learn();
           return table;
         }
       } catch (error) {
@@ -129,31 +133,37 @@ export class PageTable {
     return this.flushed;
   }
 
-  /** The page's hash; 0n where there is none. */
+  /** The page's hash; 0n where there is none. @throws damaged, storage_failed */
   get(pageNumber: PageNumber): bigint {
     if (pageNumber > this.touched) return 0n;
     return this.block(pageNumber).entries[(pageNumber - 1) % BLOCK_ENTRIES]!;
   }
 
-  /** Sets a page's hash. Pages beyond the present page count are allowed: a {@link resize} follows, or drops them. */
+  /**
+   * Sets a page's hash. Pages beyond the present page count are allowed: a {@link resize} follows, or drops them.
+   *
+   * @throws damaged, storage_failed
+   */
   set(pageNumber: PageNumber, hash: bigint): void {
     const block = this.block(pageNumber);
     const index = (pageNumber - 1) % BLOCK_ENTRIES;
-    this.xor ^= block.entries[index]! ^ hash;
+    const change = block.entries[index]! ^ hash;
     block.entries[index] = hash;
     block.isDirty = true;
+    this.xor ^= change;
+    this.addToSum(blockOf(pageNumber), change);
     if (pageNumber > this.touched) this.touched = pageNumber;
   }
 
   /** What {@link checksum} will be after a {@link resize}. Changes nothing. */
   checksumAt(pageCount: number): DatabaseChecksum {
-    return pageCount < this.touched ? this.xor ^ this.xorOfEntries(pageCount + 1, this.touched) : this.xor;
+    return pageCount < this.touched ? this.xor ^ this.xorFrom(pageCount + 1) : this.xor;
   }
 
   /** Sets the database size: entries beyond it, if there are any, become 0 and leave the checksum. */
   resize(pageCount: number): void {
     if (pageCount < this.touched) {
-      this.xor ^= this.xorOfEntries(pageCount + 1, this.touched);
+      this.xor ^= this.xorFrom(pageCount + 1);
       this.dropEntries(pageCount + 1);
     }
     this.pages = pageCount;
@@ -177,9 +187,14 @@ export class PageTable {
     });
   }
 
-  /** XOR over all entries, read anew from the file and the cache. Anything but `checksum` means damage on disk. */
+  /** XOR over all entries, read anew from the file and the cache. @throws damaged, storage_failed */
   recompute(): DatabaseChecksum {
-    return onStorage("read", this.path, () => this.xorOfEntries(1, this.touched));
+    let xor = 0n;
+    for (let index = 0; index <= blockOf(this.touched); index++) {
+      const { entries } = this.blocks.get(index) ?? onStorage("read", this.path, () => this.readBlock(index));
+      xor ^= xorOf(entries);
+    }
+    return xor;
   }
 
   /** Closes the file. What was not flushed is lost as in a crash. */
@@ -191,7 +206,7 @@ export class PageTable {
   }
 
   private block(pageNumber: PageNumber): Block {
-    const index = Math.floor((pageNumber - 1) / BLOCK_ENTRIES);
+    const index = blockOf(pageNumber);
     if (this.lastBlock !== undefined && this.lastIndex === index) return this.lastBlock;
     let block = this.blocks.get(index);
     if (block === undefined) {
@@ -212,6 +227,14 @@ export class PageTable {
     const entries = new BigUint64Array(BLOCK_ENTRIES);
     const bytes = new Uint8Array(entries.buffer);
     readAtOrZeros(this.descriptor, bytes, PAGE_TABLE_ENTRIES_OFFSET + index * BLOCK_BYTES);
+    if (xorOf(entries) !== (this.sums[index] ?? 0n)) {
+      const first = index * BLOCK_ENTRIES + 1;
+      throw new TailraceError(
+        "damaged",
+        `${this.path}: the hashes of pages ${first} to ${first + BLOCK_ENTRIES - 1} are not those that were written`,
+        { hint: "Look at the disk, and start the node again: it makes them anew." },
+      );
+    }
     return { entries, bytes, isDirty: false };
   }
 
@@ -228,42 +251,35 @@ export class PageTable {
     }
   }
 
-  /** XOR of the entries from one page to another, without moving anything in the cache. */
-  private xorOfEntries(first: PageNumber, last: PageNumber): bigint {
-    let low = 0;
-    let high = 0;
-    const buffer = new Uint32Array(SCAN_BYTES / 4);
-    const bytes = new Uint8Array(buffer.buffer);
-    const lastInFile = Math.min(last, this.entriesInFile());
-    for (let page = first; page <= lastInFile;) {
-      // Slices begin at multiples of the slice size, so that cached blocks lie whole within one.
-      const sliceStart = page - 1 - ((page - 1) % (SCAN_BYTES / ENTRY_BYTES));
-      const sliceEnd = Math.min(sliceStart + SCAN_BYTES / ENTRY_BYTES, lastInFile);
-      const slice = bytes.subarray(0, (sliceEnd - sliceStart) * ENTRY_BYTES);
-      readAtOrZeros(this.descriptor, slice, PAGE_TABLE_ENTRIES_OFFSET + sliceStart * ENTRY_BYTES);
-      for (let index = sliceStart / BLOCK_ENTRIES; index * BLOCK_ENTRIES < sliceEnd; index++) {
-        const block = this.blocks.get(index);
-        if (block?.isDirty) bytes.set(block.bytes, (index * BLOCK_ENTRIES - sliceStart) * ENTRY_BYTES);
+  /** Takes the entries in the file for what they are. */
+  private learn(): void {
+    const entries = new BigUint64Array(SCAN_BLOCKS * BLOCK_ENTRIES);
+    const bytes = new Uint8Array(entries.buffer);
+    for (let first = 0; first <= blockOf(this.touched); first += SCAN_BLOCKS) {
+      readAtOrZeros(this.descriptor, bytes, PAGE_TABLE_ENTRIES_OFFSET + first * BLOCK_BYTES);
+      for (let block = 0; block < SCAN_BLOCKS; block++) {
+        const sum = xorOf(entries.subarray(block * BLOCK_ENTRIES, (block + 1) * BLOCK_ENTRIES));
+        if (sum === 0n) continue;
+        this.addToSum(first + block, sum);
+        this.xor ^= sum;
       }
-      for (let word = (page - 1 - sliceStart) * 2; word < (sliceEnd - sliceStart) * 2; word += 2) {
-        low ^= buffer[word]!;
-        high ^= buffer[word + 1]!;
-      }
-      page = sliceEnd + 1;
     }
-    const inFile = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    return inFile ^ this.xorOfCached(Math.max(first, lastInFile + 1), last);
   }
 
-  /** The same of pages past the end of the file: what there is of them stands in the cache. */
-  private xorOfCached(first: PageNumber, last: PageNumber): bigint {
-    let xor = 0n;
-    for (const [index, { entries, isDirty }] of this.blocks) {
-      if (!isDirty) continue;
-      const before = index * BLOCK_ENTRIES;
-      const end = Math.min(last - before, BLOCK_ENTRIES);
-      for (let entry = Math.max(0, first - 1 - before); entry < end; entry++) xor ^= entries[entry]!;
+  private addToSum(index: number, change: bigint): void {
+    if (index >= this.sums.length) {
+      const larger = new BigUint64Array(Math.max(index + 1, 2 * this.sums.length));
+      larger.set(this.sums);
+      this.sums = larger;
     }
+    this.sums[index]! ^= change;
+  }
+
+  /** XOR of the entries of a page and all after it. */
+  private xorFrom(first: PageNumber): bigint {
+    const index = blockOf(first);
+    let xor = xorOf(this.block(first).entries.subarray((first - 1) % BLOCK_ENTRIES));
+    for (let next = index + 1; next <= blockOf(this.touched); next++) xor ^= this.sums[next] ?? 0n;
     return xor;
   }
 
@@ -274,14 +290,12 @@ export class PageTable {
 
   /** Entries from `first` on become 0: in the cache, and by cutting the file. */
   private dropEntries(first: PageNumber): void {
-    const firstIndex = Math.floor((first - 1) / BLOCK_ENTRIES);
-    for (const [index, block] of this.blocks) {
-      if (index < firstIndex) continue;
-      if (index > firstIndex) this.blocks.delete(index);
-      else block.entries.fill(0n, (first - 1) % BLOCK_ENTRIES);
-    }
-    this.lastBlock = undefined;
-    this.lastIndex = -1;
+    const firstIndex = blockOf(first);
+    const { entries } = this.block(first);
+    entries.fill(0n, (first - 1) % BLOCK_ENTRIES);
+    this.sums.fill(0n, firstIndex);
+    this.addToSum(firstIndex, xorOf(entries));
+    for (const index of this.blocks.keys()) if (index > firstIndex) this.blocks.delete(index);
     this.touched = first - 1;
     onStorage("cut", this.path, () => this.truncateFile());
   }
@@ -289,6 +303,22 @@ export class PageTable {
   private truncateFile(): void {
     ftruncateSync(this.descriptor, PAGE_TABLE_ENTRIES_OFFSET + this.touched * ENTRY_BYTES);
   }
+}
+
+function blockOf(pageNumber: PageNumber): number {
+  return Math.floor((pageNumber - 1) / BLOCK_ENTRIES);
+}
+
+/** In halves: arithmetic with numbers is much quicker than with BigInts. */
+function xorOf(entries: BigUint64Array): bigint {
+  const words = new Uint32Array(entries.buffer, entries.byteOffset, 2 * entries.length);
+  let low = 0;
+  let high = 0;
+  for (let word = 0; word < words.length; word += 2) {
+    low ^= words[word]!;
+    high ^= words[word + 1]!;
+  }
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 function openExisting(path: string): number | undefined {

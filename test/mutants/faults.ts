@@ -110,7 +110,7 @@ export const FAULTS: readonly Fault[] = [
     name: "shrinking-forgotten",
     mistake: "forgets the pages that a shrinking database loses",
     file: "shared/pages/page-table.ts",
-    from: `      this.xor ^= this.xorOfEntries(pageCount + 1, this.touched);
+    from: `      this.xor ^= this.xorFrom(pageCount + 1);
       this.dropEntries(pageCount + 1);`,
     to: `      this.dropEntries(pageCount + 1);`,
     tests: ["shared/pages/page-table.test.ts"],
@@ -607,5 +607,13 @@ export const FAULTS: readonly Fault[] = [
     from: `return salts === this.database.appender.header.salts ? Math.min(frames, this.frames) : 0;`,
     to: `return salts === "" ? 0 : Math.min(frames, this.frames);`,
     tests: ["replica/wal-care.test.ts"],
+  },
+  {
+    name: "table-rot-believed",
+    mistake: "takes the hashes of pages for those it wrote, whatever has become of them in their file",
+    file: "shared/pages/page-table.ts",
+    from: `if (xorOf(entries) !== (this.sums[index] ?? 0n)) {`,
+    to: `if (index < 0) {`,
+    tests: ["primary/damaged-table.test.ts", "shared/pages/page-table.test.ts"],
   },
 ];
