@@ -616,4 +616,13 @@ export const FAULTS: readonly Fault[] = [
     to: `if (index < 0) {`,
     tests: ["primary/damaged-table.test.ts", "shared/pages/page-table.test.ts"],
   },
+  {
+    name: "durability-unheard",
+    mistake: "lets who asks for durability wait until it would have looked again anyway",
+    file: "primary/commit-watch.ts",
+    from: `    this.isWanted = true;
+    this.wake?.();`,
+    to: `    this.isWanted = true;`,
+    tests: ["primary/commit-watch.test.ts"],
+  },
 ];
