@@ -15,6 +15,8 @@ import type { WalState } from "./wal-state.ts";
 const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
 const SET_ASIDE = ".simulated-kill";
 const WAL_HEADER: Part = { from: 0, to: 32 };
+/** In a wal-index: how many frames are in the database file. */
+const COPIED_AT = 96;
 
 /** `PRAGMA synchronous`. */
 export const SYNCHRONOUS_OFF = 0;
@@ -24,6 +26,12 @@ export const SYNCHRONOUS_FULL = 2;
 export interface Before {
   readonly state: WalState | undefined;
   readonly walMark: number;
+}
+
+/** Whoever reads a database on this disk without being simulated: by a real connection to the real file. */
+interface Outsider {
+  readonly file: string;
+  readonly isOpen: boolean;
 }
 
 /** A connection of SQLite's, and the process that holds it. */
@@ -51,6 +59,8 @@ export interface OpenConnection {
  * - without WAL: the database at each commit, unless OFF
  */
 export class Connections {
+  /** They share a wal-index with those who are simulated. */
+  readonly outsiders: Outsider[] = [];
   private readonly disk: Disk;
   private readonly writes = new SqliteWrites();
   private open = new Set<OpenConnection>();
@@ -138,7 +148,8 @@ export class Connections {
 
   /**
    * The process dies within a call that writes, which leaves a part of it. Where others have the database open, the call
-   * must not have begun a new WAL: what they share would have to be in between, too.
+   * must not have begun a new WAL: what they share would have to be in between, too. For them a commit has not been, unless
+   * pages of it are in the database file: those are copied by a checkpoint after it, which has not come to its end.
    *
    * @param kill ends the process
    */
@@ -148,9 +159,9 @@ export class Connections {
     const { state } = this.before(connection, nowMs);
     work();
     const after = readAll(path);
-    const isShared = [...this.open].some(
-      (other) => other.file === file && other.process !== connection.process,
-    );
+    const isShared =
+      [...this.open].some((other) => other.file === file && other.process !== connection.process) ||
+      this.outsiders.some((other) => other.file === path && other.isOpen);
     const isWhole = state === undefined || (isShared && readWalState(path)?.salts !== state?.salts);
     if (isWhole) this.recordCommit(connection, { state, walMark: 0 }, nowMs);
     this.recordNames(path, nowMs);
@@ -159,8 +170,8 @@ export class Connections {
     const left = midway(before, after, this.disk.random);
     fs.writeFileSync(path, left.database);
     fs.writeFileSync(`${path}-wal`, left.wal);
-    // In place, and never shorter: others have it mapped.
-    if (isShared) writeInPlace(`${path}-shm`, before.index);
+    const hasPages = !left.database.equals(before.database);
+    if (isShared) writeIndex(`${path}-shm`, hasPages ? withCopied(after.index, before.index) : before.index);
     this.recordWal(path, undefined, nowMs);
     if (this.recordDatabase(path, undefined, nowMs)) this.walOf(connection)?.sync();
   }
@@ -273,7 +284,15 @@ function hasEnded(before: WalState | undefined, after: WalState | undefined, has
   return !wasCopied || before.salts !== after.salts || before.frames !== after.frames;
 }
 
-function writeInPlace(path: string, bytes: Uint8Array): void {
+/** The one wal-index, in which so many frames count as copied as in the other. */
+function withCopied(index: Buffer, other: Buffer): Buffer {
+  const changed = Buffer.from(index);
+  other.copy(changed, COPIED_AT, COPIED_AT, COPIED_AT + 4);
+  return changed;
+}
+
+/** In place, and never shorter: others have it mapped. */
+function writeIndex(path: string, bytes: Uint8Array): void {
   const descriptor = fs.openSync(path, "r+");
   fs.writeSync(descriptor, bytes, 0, bytes.length, 0);
   fs.closeSync(descriptor);

@@ -168,6 +168,41 @@ test("with others there who need no recovery, the commit has not been", () => {
   expect(killedWithin(true)).toEqual(new Set(["1,2"]));
 });
 
+test("killed within a checkpoint under a reader that is not simulated, it leaves the WAL in use", () => {
+  for (const seed of SEEDS) {
+    withApplication(seed, "", ({ machine, process, path, database }) => {
+      using reader = new real.DatabaseSync(path, { readOnly: true });
+      reader.prepare("SELECT count(*) FROM t").get();
+      machine.disk.connections.outsiders.push({ file: path, isOpen: true });
+      insert(database, 1);
+      process.dieAtCrossing(1);
+      expect(() => database.exec("PRAGMA wal_checkpoint(PASSIVE)")).toThrow(ProcessDied);
+      expect(rows(machine, path)).toEqual([1]);
+    });
+  }
+});
+
+test("killed within the checkpoint that follows a commit, it leaves all of the commit to the others", () => {
+  const settings =
+    "CREATE TABLE u AS WITH rows(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM rows LIMIT 20) SELECT n, zeroblob(300) AS pad FROM rows";
+  const found = SEEDS.map((seed) =>
+    withApplication(seed, settings, ({ machine, process, path, database }) => {
+      database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      const another = runIn(startProcess(machine), () => new DatabaseSync(path));
+      another.prepare("SELECT count(*) FROM t").get();
+      insert(database, 1);
+      database.exec("PRAGMA wal_autocheckpoint=1");
+      process.dieAtCrossing(1);
+      expect(() => database.exec("UPDATE u SET n=0")).toThrow(ProcessDied);
+      return runIn(startProcess(machine), () => {
+        const [left] = new DatabaseSync(path).prepare("SELECT count(*) AS rows FROM u WHERE n=0").all();
+        return left?.["rows"];
+      });
+    }),
+  );
+  expect(new Set(found)).toEqual(new Set([0, 20]));
+});
+
 test("an orderly last close copies the WAL and removes it, as SQLite does", () => {
   for (const seed of SEEDS) {
     withApplication(seed, "", ({ machine, path, database }) => {

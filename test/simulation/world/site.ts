@@ -59,6 +59,7 @@ export class Site {
     this.log = new LogFiles(join(this.dataDir, "log"));
     this.reader = new Reader(file);
     this.holder = new Reader(file);
+    options.machine.disk.connections.outsiders.push(this.reader, this.holder);
   }
 
   /** Whether the node is open: it has said that its file can be read. */
