@@ -477,7 +477,7 @@ describe("a log that is damaged", () => {
     expect(story.log.start.segment).toBe(7);
   });
 
-  test("in its newest segment has that sealed; a snapshot of its very end holds nothing of it", () => {
+  test("in its newest segment has that sealed; who begins at its very end asks for it, so it stays until there is a snapshot after it", () => {
     const story = new Story({ keepBytes: 0 });
     story.commit(3);
     const end = { segment: 4, offset: MIB };
@@ -490,6 +490,10 @@ describe("a log that is damaged", () => {
     story.log.failure = undefined;
     story.pass(2 * SECOND_MS);
     expect(story.ends).toEqual([{ segment: 5, offset: 0 }]);
+    expect(story.log.start.segment).toBe(4);
+    expect(story.retention.needsSnapshot).toBe(true);
+    story.snapshot = { segment: 5, offset: 0 };
+    story.pass(2 * SECOND_MS);
     expect(story.log.start.segment).toBe(5);
   });
 });

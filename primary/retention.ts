@@ -267,11 +267,8 @@ export class Retention {
     const { tracker, snapshots, recovery, clock } = this.options;
     return {
       segments: this.catalogue.list(),
-      snapshots: snapshots().map(({ generation, cursor }) => ({
-        generation,
-        cursor: this.catalogue.onward(cursor),
-      })),
-      recovery: this.catalogue.onward(recovery()),
+      snapshots: snapshots(),
+      recovery: recovery(),
       replicas: tracker.held(),
       damagedThrough: this.damagedThrough,
       limits: this.limits,

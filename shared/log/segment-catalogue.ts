@@ -62,14 +62,6 @@ export class SegmentCatalogue {
     return this.place(this.endCursor) - this.place(cursor);
   }
 
-  /** The same place, but for the end of a sealed segment, which is the beginning of the next. */
-  onward(cursor: Cursor): Cursor {
-    const found = this.segments[cursor.segment - (this.segments[0]?.segment ?? 0)];
-    const isEnd =
-      found !== undefined && cursor.segment < this.endCursor.segment && cursor.offset >= found.sizeBytes;
-    return isEnd ? { segment: cursor.segment + 1, offset: 0 } : cursor;
-  }
-
   /** Brings it up to the log as it is now. */
   update(start: Cursor, end: Cursor): void {
     if (this.segments.length === 0 || !this.isContinuedBy(start, end)) {
