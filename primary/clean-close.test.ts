@@ -2,7 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { DataFolder } from "../shared/storage/data-folder.ts";
 import { CapturedDatabase } from "../test/harness/captured-database.ts";
+import { openCapture } from "../test/harness/open-capture.ts";
+import { leaveCleanClose } from "./clean-close.ts";
 
 const SETUP = "c.execute('pragma journal_mode=wal')\nc.execute('create table t(a integer primary key, b)')\n";
 const INSERT = "for i in range(30): c.execute('insert into t(b) values(?)', (os.urandom(2000),))\n";
@@ -69,6 +72,22 @@ test.each(FOREIGN_WRITES)("%s: found, and logged as a difference", async (_, wri
   expect(await compared(database)).toBeGreaterThan(0);
   expect(await database.prove()).toBe(31);
   expect(database.fragments().at(-1)?.isDifference).toBe(true);
+});
+
+test("a backup that was put at the path right before the end is not what was followed, and not called so", async () => {
+  const database = await stopped();
+  const { capture, close } = await openCapture(database);
+  const folder = { path: database.dataDir } as DataFolder;
+  expect(await leaveCleanClose(capture, folder)).toBe(true);
+  const note = join(database.dataDir, "clean-close.json");
+  const before = readFileSync(note, "utf8");
+  execFileSync("sh", [
+    "-c",
+    `cp ${database.file} ${database.file}.backup && mv ${database.file}.backup ${database.file}`,
+  ]);
+  expect(await leaveCleanClose(capture, folder)).toBe(false);
+  expect(readFileSync(note, "utf8")).toBe(before);
+  close();
 });
 
 test("moved, copied, or with a note that cannot be read: in doubt, all pages are compared", async () => {

@@ -19,7 +19,7 @@ const TICK_MS = 25;
 /**
  * Writes down that the database file holds the log's last state. The pin is still held.
  *
- * @returns whether that is so: it is not when somebody goes on writing, or reads an old state
+ * @returns whether that is so: it is not when somebody goes on writing, reads an old state, or has put another file there
  */
 export async function leaveCleanClose(capture: Capture, folder: DataFolder): Promise<boolean> {
   const { database, log, meta } = capture;
@@ -29,6 +29,8 @@ export async function leaveCleanClose(capture: Capture, folder: DataFolder): Pro
   // All of the log's last state is in the file before and after the times were read: so they are that state's.
   if (!capture.isCheckpointed()) return false;
   const file = stampOf(database.file);
+  // Another file may have been put there a moment ago, which nobody has looked at yet.
+  if (!file.startsWith(`${database.identity}:`)) return false;
   if (!capture.isCheckpointed()) return false;
   const { headTxid: txid, headChecksum } = log;
   writeFileAtomically(
