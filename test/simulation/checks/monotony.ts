@@ -59,8 +59,8 @@ export class MonotonyCheck implements Check {
 
   private follow(site: Site): void {
     const { oracle } = this.scene;
-    // Epochs are of one log: a replaced primary that begins another one is not known for what it is.
-    if (site.isForeign || this.scene.primary.faults.has("new log of a stale primary")) return;
+    // Epochs are of one log: a replaced primary with another one than its successor is not known for what it is.
+    if (site.isForeign || this.scene.primary.faults.has("another log of a stale primary")) return;
     const place = oracle.placeFrom(site.isFresh ? 0 : site.place, site.image);
     if (place === undefined) {
       const earlier = oracle.placeFrom(0, site.image);

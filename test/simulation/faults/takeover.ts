@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import { dirname, join } from "node:path";
 import type { Random } from "../core/random.ts";
 import type { Disk } from "../disk/disk.ts";
+import { LogFiles } from "../world/log-files.ts";
 import type { World } from "../world/world.ts";
 import { fault } from "./action.ts";
 import type { Action } from "./action.ts";
@@ -33,11 +34,14 @@ function comeBack(world: World, random: Random, before: Copy): void {
   const { primary } = world;
   halt(world);
   const present = copyOf(primary.machine.folder);
+  const presentLogId = readLogId(primary.log.folder);
   restore(primary.machine.disk, before);
   primary.forget();
   primary.isStale = true;
   world.counts.add("stale primaries");
   primary.faults.add("stale primary");
+  // Its successor has begun a new log since.
+  if (readLogId(primary.log.folder) !== presentLogId) primary.faults.add("another log of a stale primary");
   world.endStale = () => {
     world.endStale = undefined;
     halt(world);
@@ -58,6 +62,12 @@ function halt(world: World): void {
   primary.closeReaders();
   primary.restartMs = Number.POSITIVE_INFINITY;
   primary.node.kill();
+}
+
+function readLogId(folder: string): string | undefined {
+  const log = new LogFiles(folder);
+  log.refresh();
+  return log.logId;
 }
 
 function metaFile({ primary }: World): string {

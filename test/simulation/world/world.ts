@@ -301,7 +301,7 @@ export class World implements Scene {
     const before = site.log.logId;
     const change = site.refresh(changed);
     if (site.isStale && before !== undefined && site.log.logId !== before)
-      site.faults.add("new log of a stale primary");
+      site.faults.add("another log of a stale primary");
     if (site === this.primary && !this.application.note()) this.checks.localFirst.foreignState();
     if (change.isImage || change.isLog || change.isPosition) this.checks.changed(site, change);
     const snapshots = join(site.dataDir, "snapshots");
