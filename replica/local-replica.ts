@@ -335,11 +335,16 @@ export class LocalReplica {
     if (standing !== undefined && isHere) await standing.care.finish().catch(() => undefined);
     const position = isHere ? this.leavable() : undefined;
     await this.letGo();
-    if (position !== undefined) {
-      this.positionFile.write({ ...position, isClean: true, stamp: stampOf(this.options.file) }, true);
-    }
+    if (position !== undefined) this.leave(position);
     this.copy?.close();
     this.positionFile.close();
+  }
+
+  private leave(position: Position): void {
+    const stamp = stampOf(this.options.file);
+    // Another file may have been put there a moment ago.
+    if (isSameFile(stamp, position.stamp))
+      this.positionFile.write({ ...position, isClean: true, stamp }, true);
   }
 
   /** The position to leave behind at an orderly close; undefined where it cannot be vouched for. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { WalIndexHeader } from "../shared/format/wal-index.ts";
@@ -62,7 +62,7 @@ test("a WAL that was emptied has no frames, also before the next commit: nothing
   const eventLoop = new EventLoopDelay("engine", () => 0);
   const care = new WalCare({
     database: { appender, checkpointer, file, walSizeBytes: () => 0 },
-    applier: { position: { applied: {} }, isExact: false, note: () => {} },
+    applier: { position: { applied: {}, stamp: stampOf(file) }, isExact: false, note: () => {} },
     table: {},
     copy: { sync: () => {}, syncAhead: () => Promise.resolve() },
     nowMs: () => nowMs,
@@ -133,6 +133,7 @@ test("the floor rises to what is in the file whole, and an emptied WAL is writte
   let nowMs = 0;
   const header = { change: 3, mxFrame: frames, salts: "s", frameChecksum: "c" };
   const applied = { txid: 7, cursor: { segment: 1, offset: 80 } };
+  const position = { applied, stamp: stampOf(file) };
   const checkpointer = { passive: () => Promise.resolve({ checkpointedFrames: copiedFrames, busy: false }) };
   const eventLoop = new EventLoopDelay("engine", () => 0);
   const care = new WalCare({
@@ -141,7 +142,7 @@ test("the floor rises to what is in the file whole, and an emptied WAL is writte
       checkpointer,
       file,
     },
-    applier: { position: { applied }, isExact: false, note: (change: object) => noted.push(change) },
+    applier: { position, isExact: false, note: (change: object) => noted.push(change) },
     table: {},
     copy: { sync: () => {}, syncAhead: () => Promise.resolve() },
     nowMs: () => nowMs,
@@ -173,6 +174,12 @@ test("the floor rises to what is in the file whole, and an emptied WAL is writte
     isStamped: true,
     stamp: stampOf(file),
   });
+  // Somebody puts another file there, which nobody has looked at yet.
+  writeFileSync(`${file}-other`, "");
+  renameSync(`${file}-other`, file);
+  await tend();
+  await tend();
+  expect(noted.at(-1)).toMatchObject({ isStamped: false, stamp: position.stamp });
   eventLoop.close();
 });
 

@@ -10,7 +10,7 @@ import { decideCheckpoint } from "../shared/plan/replica-checkpoint-policy.ts";
 import type { Cursor } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { markOf } from "./left-mark.ts";
-import { stampOf } from "./position-file.ts";
+import { isSameFile, stampOf } from "./position-file.ts";
 import type { ReplicaDatabase } from "./replica-database.ts";
 
 /** What the outside may know of it. */
@@ -231,12 +231,14 @@ export class WalCare {
   /** @returns false when a reader is in the way */
   private restart(): boolean {
     const { appender, file } = this.database;
-    const { applied } = this.applier.position;
+    const { applied, stamp: ours } = this.applier.position;
     if (!appender.restartWal()) return false;
     this.restarts += 1;
-    // The file alone is the applied state now.
-    const stamp = stampOf(file);
-    this.applier.note({ floor: applied, left: markOf(appender.header), isStamped: true, stamp }, true);
+    // The file alone is the applied state now; not one that was put there a moment ago, and nobody has looked at yet.
+    const found = stampOf(file);
+    const isStamped = isSameFile(found, ours);
+    const stamp = isStamped ? found : ours;
+    this.applier.note({ floor: applied, left: markOf(appender.header), isStamped, stamp }, true);
     return true;
   }
 }
