@@ -1,4 +1,5 @@
 /** `npm run sim -- --help` */
+import { rmSync } from "node:fs";
 import { endsEarly } from "../harness/tool/early-end.ts";
 import { readOrExit } from "../harness/tool/tool.ts";
 import { Exploration } from "./explore.ts";
@@ -24,10 +25,12 @@ async function main(): Promise<boolean> {
     trace: values.trace ? (line) => void process.stderr.write(`${line}\n`) : () => {},
   };
   const exploration = new Exploration(options);
-  endsEarly("simulation", FOLDERS, (signal) => {
+  const folder = endsEarly("simulation", FOLDERS, (signal) => {
     process.stdout.write(`ended early by ${signal}: seed ${options.seed}\n`);
     if (count > 1) process.stdout.write(exploration.text);
   });
+  // Runs that were ended because they hang leave theirs.
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   if (count > 1) return await exploration.run({ count, jobs, isFirstEnough });
   if (values.shrink) return await shrink(options);
   const result = await run(options);

@@ -12,8 +12,9 @@ const MAX_WAITS = 500;
  * the exit code is the shell's for that signal. Otherwise the folder stays where something was left in it on purpose.
  *
  * @param base where it is made: in memory, or tmpdir(). That of a tool that was started by a tool is in the other's folder
+ * @returns the folder
  */
-export function endsEarly(name: string, base: string, say: (signal: string) => void): void {
+export function endsEarly(name: string, base: string, say: (signal: string) => void): string {
   const isWithin = process.env["TMPDIR"]?.startsWith(`${base}/`) === true;
   const folder = mkdtempSync(join(isWithin ? tmpdir() : base, `tailrace-${name}-`));
   process.env["TMPDIR"] = folder;
@@ -29,6 +30,7 @@ export function endsEarly(name: string, base: string, say: (signal: string) => v
         process.exit(128 + constants.signals[signal]);
       }
     });
+  return folder;
 }
 
 /** Stopped first, so that none begins another while they are looked for. All that runs here waits until they are gone. */
