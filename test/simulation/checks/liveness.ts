@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Site } from "../world/site.ts";
 import type { Scene } from "./check.ts";
 import { Violation } from "./violation.ts";
@@ -28,6 +29,7 @@ export class LivenessCheck {
   failed(site: Site, code: string, message: string): void {
     this.scene.counts.add(`ended with ${code}`);
     if (EXCUSES[code]?.some((kind) => site.faults.has(kind)) === true) return;
+    if (code === "storage_failed" && wasTakenAwayAtStart(site)) return;
     throw new Violation(NAME, `${site.name} has ended with ${code}: ${message}`);
   }
 
@@ -57,4 +59,9 @@ export class LivenessCheck {
   tooLate(what: string, afterMs: number): void {
     throw new Violation(NAME, `${what}, ${Math.round(afterMs / 1000)} s after all faults were over`);
   }
+}
+
+/** Its files were deleted while it opened, before the user's own connection was there: the next start fetches them. */
+function wasTakenAwayAtStart(site: Site): boolean {
+  return !site.isOpen && site.faults.has("files deleted") && !existsSync(site.file);
 }
