@@ -139,7 +139,8 @@ describe("acting", () => {
 
   test("POST /admin/snapshots: 201 with the new one", async () => {
     await using node = await ready();
-    node.engine.methods.takeSnapshot = () => node.makeSnapshot(2, 7);
+    const taken = node.makeSnapshot(2, 7);
+    node.engine.methods.takeSnapshot = () => taken;
     const answer = await act(node, "POST", "/admin/snapshots");
     expect(answer.status).toBe(201);
     expect(snapshotTakenDocumentSchema.parse(json(answer))).toEqual({
@@ -148,7 +149,7 @@ describe("acting", () => {
         txid: 3,
         createdMs: 1_700_000_000_000,
         sizeBytes: 7 * 512,
-        databaseChecksum: node.head.databaseChecksum,
+        databaseChecksum: taken.databaseChecksum,
         cursor: node.log.end,
         logBytesAfter: 0,
         downloads: 0,
