@@ -10,11 +10,15 @@ const SOFT_LIMIT_BYTES = 1 << 20;
 const ROW_BYTES = 20_000;
 /** 4 GB, should nobody stop it. */
 const MAX_ROWS = 200_000;
+/** More than that. */
+const MAX_LOG_BYTES = 16 * 2 ** 30;
 /** Far beyond where writers are held up. */
 const HELD_BACK_BYTES = 64 << 20;
 
 async function following(): Promise<CapturedDatabase> {
-  const database = new CapturedDatabase({ walSoftLimitBytes: SOFT_LIMIT_BYTES });
+  // However long a writer runs: all of the log stays to be proven, and no snapshot's view keeps checkpoints from their end.
+  const limits = { keepLogBytes: MAX_LOG_BYTES, maxLogBytes: null, snapshotAfterBytes: MAX_LOG_BYTES };
+  const database = new CapturedDatabase({ walSoftLimitBytes: SOFT_LIMIT_BYTES, ...limits });
   database.python(SETUP);
   database.keepStart();
   await database.start();
