@@ -261,11 +261,12 @@ export class Follower {
     this.throwIfGone();
     await local.stand();
     if (this.isReady) return;
-    this.isReady = true;
     this.applied(local.position!);
     // What is here can be served on, whether or not the primary can be reached.
     await this.intake.sync();
     events.settled(local.position!);
+    // Not before: where the disk fails, the next attempt tells of it.
+    this.isReady = true;
     events.ready();
   }
 
