@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { TailraceError } from "../shared/errors.ts";
 import type { Position } from "../shared/format/position.ts";
 import { EventLoopDelay } from "../shared/metrics/event-loop.ts";
 import { ReplicaEngineMetrics } from "../shared/metrics/replica-engine.ts";
@@ -73,6 +74,54 @@ test("what is applied before it is on the disk is given to others only when it i
     "on the disk",
     "transaction 2 is given to others",
   ]);
+  await follower.close();
+  eventLoop.close();
+});
+
+test("that it can be read is told also where the disk fails just as that is so: at the next attempt", async () => {
+  const order: string[] = [];
+  const ready = Promise.withResolvers<void>();
+  const local = {
+    position: position(1),
+    stand: () => Promise.resolve(),
+    syncReceived: () => Promise.resolve(),
+    dropUnapplied: () => Promise.resolve(),
+    applyNext: () => Promise.resolve(false),
+    close: () => Promise.resolve(),
+  };
+  const receiver = {
+    fetch: async ({ signal }: { signal: AbortSignal }) => {
+      if (!signal.aborted) await once(signal, "abort");
+      signal.throwIfAborted();
+    },
+  };
+  const eventLoop = new EventLoopDelay("engine", () => 0);
+  const follower = new Follower({
+    local,
+    receiver,
+    work: "receive",
+    wallMs: () => 0,
+    monotonicMs: () => 0,
+    random: () => 0,
+    sleep: () => Promise.resolve(),
+    metrics: new ReplicaEngineMetrics(eventLoop, { maxBacklogBytes: 1 }),
+    events: {
+      ready: () => {
+        order.push("ready");
+        ready.resolve();
+      },
+      tended: () => {},
+      state: () => {},
+      notice: () => {},
+      settled: () => {
+        order.push("settled");
+        if (order.length === 1) throw new TailraceError("storage_failed", "meta.json cannot be written");
+      },
+    },
+  } as unknown as FollowerOptions);
+  follower.start();
+  await ready.promise;
+  expect(order).toEqual(["settled", "settled", "ready"]);
   await follower.close();
   eventLoop.close();
 });
