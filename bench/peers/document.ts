@@ -2,6 +2,7 @@
 import { median } from "../harness/result.ts";
 import type { Metric, Question } from "./contract.ts";
 import { findLosses } from "./losses.ts";
+import { WHAT_IT_IS_LOST_TO } from "./lost-to.ts";
 import { PEERS } from "./products.ts";
 import { QUESTIONS } from "./questions.ts";
 import { inMegabytes } from "./questions/bulk.ts";
@@ -168,29 +169,10 @@ function losses(result: PeersResult): readonly string[] {
     "",
     ...text,
     "",
-    ...WHERE_THE_WRITER_LOSES,
+    ...WHAT_IT_IS_LOST_TO,
     "",
   ];
 }
-
-/** Counted by hand with `perf stat`, `perf record` and `strace -c`; counts do not depend on what else runs. */
-const WHERE_THE_WRITER_LOSES: readonly string[] = [
-  "### What the writer's share is lost to",
-  "",
-  "Counted, not timed, a commit of three rows in three pages of 4 KiB at full speed, as instructions in user mode:",
-  "",
-  "- **Hardly to its own work.** That is 36,000 instructions without a primary and 36,000 to 40,000 with one, with the same writes",
-  "  and fsyncs. Past 1,000 frames, where nobody leaves a gap in which the WAL could begin anew, SQLite's automatic checkpoint",
-  "  is tried in vain after each commit: 9 calls of fcntl instead of 6.",
-  "- **Mostly to sharing two cores.** The primary takes 160,000 to 220,000, 98 % of them on its capture thread (the record's",
-  "  CRC-32 35 %, SQLite's checksum of each frame 21 %, the page hash 7 %), the replica 90,000 to 110,000; and each of them",
-  "  some 630,000 more for each round, in which all that was committed meanwhile is captured, synced, sent and applied at once.",
-  "- **Not to syncs for each commit.** One fdatasync of the log serves a round: 0.3 a commit while capture keeps up, with rounds",
-  "  of 1 ms; they are 4 ms by now.",
-  "",
-  "What more it would take: a checksum of records that the processor computes itself (zlib's CRC-32 takes 3.7 instructions a byte;",
-  "another one is another log format), and one write for all records of a round.",
-];
 
 function absences({ peers }: PeersResult): readonly string[] {
   const missing = peers.filter(({ version }) => version === undefined);
