@@ -68,14 +68,7 @@ export class BatchReader {
     this.from = start;
     this.to = start;
     this.epoch = epoch;
-    this.chain = new LogChain(pageSizeBytes, {
-      txid: start.txid,
-      checksum: start.checksum,
-      pageCount: start.pageCount,
-      epoch,
-      commitTimeMs: null,
-      source: undefined,
-    });
+    this.chain = LogChain.at(pageSizeBytes, { ...start, epoch });
     this.reader = new FragmentReader({
       folder,
       start: start.cursor,

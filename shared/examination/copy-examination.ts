@@ -67,12 +67,7 @@ export function examineCopy(
     start,
     end: () => ({ segment: newest!.segment, offset: newest!.sizeBytes }),
     onSegment: (header) => {
-      const base = { txid: header.firstTxid - 1, checksum: header.checksumBefore };
-      chain ??= chainFrom(header.pageSizeBytes, {
-        ...base,
-        pageCount: header.pageCountBefore,
-        epoch: header.epoch,
-      });
+      chain ??= LogChain.beforeSegment(header);
       baseTxid ??= chain.head.txid;
       const isOther = logId !== undefined && header.logId !== logId;
       const what = isOther ? `it belongs to log ${header.logId}, not ${logId}` : chain.refusesSegment(header);
@@ -85,10 +80,9 @@ export function examineCopy(
   try {
     for (let placed = reader.next(); placed !== undefined; placed = reader.next()) {
       const { fragment } = placed;
-      const base = { txid: fragment.txid - 1, checksum: fragment.checksumBefore };
       if (chain === undefined) {
-        chain = chainFrom(fragment.pageSizeBytes, { ...base, pageCount: 0, epoch: 0 });
-        baseTxid = base.txid;
+        chain = LogChain.beforeRecord(fragment);
+        baseTxid = chain.head.txid;
         claims.proven(placed.start, chain.head);
       }
       const what = chain.refuses(fragment);
@@ -121,16 +115,4 @@ export function examineCopy(
     wentDown: floor !== undefined,
     damage: null,
   };
-}
-
-function chainFrom(
-  pageSizeBytes: number,
-  state: {
-    readonly txid: number;
-    readonly checksum: bigint;
-    readonly pageCount: number;
-    readonly epoch: number;
-  },
-): LogChain {
-  return new LogChain(pageSizeBytes, { ...state, commitTimeMs: null, source: undefined });
 }

@@ -32,6 +32,26 @@ export class LogChain {
     this.runningChecksum = head.checksum;
   }
 
+  /** At a state of which nothing more is known: no record that leads there was seen. */
+  static at(
+    pageSizeBytes: number,
+    { txid, checksum, pageCount, epoch }: Omit<LogHead, "commitTimeMs" | "source">,
+  ): LogChain {
+    const state = { txid, checksum, pageCount, epoch };
+    return new LogChain(pageSizeBytes, { ...state, commitTimeMs: null, source: undefined });
+  }
+
+  /** Where a segment begins: what comes before it is gone, and taken for granted. */
+  static beforeSegment({ pageSizeBytes, firstTxid, ...header }: SegmentHeader): LogChain {
+    const { checksumBefore: checksum, pageCountBefore: pageCount, epoch } = header;
+    return LogChain.at(pageSizeBytes, { txid: firstTxid - 1, checksum, pageCount, epoch });
+  }
+
+  /** Where a record begins within a segment: it does not say how many pages there were, nor of which epoch. */
+  static beforeRecord({ pageSizeBytes, txid, checksumBefore: checksum }: FragmentHeader): LogChain {
+    return LogChain.at(pageSizeBytes, { txid: txid - 1, checksum, pageCount: 0, epoch: 0 });
+  }
+
   /** What is wrong with a fragment that comes next; undefined when it follows. */
   refuses(fragment: FragmentHeader): string | undefined {
     const { head, openFragments, runningChecksum, pageSizeBytes } = this;

@@ -62,12 +62,7 @@ export class LogProof {
     const placed = this.reader.next();
     if (placed === undefined) return undefined;
     const { fragment, start, end } = placed;
-    this.proven ??= chainBefore(fragment.pageSizeBytes, {
-      txid: fragment.txid - 1,
-      checksum: fragment.checksumBefore,
-      pageCount: 0,
-      epoch: 0,
-    });
+    this.proven ??= LogChain.beforeRecord(fragment);
     const what = this.proven.refuses(fragment);
     if (what !== undefined) throw new DamagedLogError(start, what);
     this.proven.take(fragment);
@@ -82,12 +77,7 @@ export class LogProof {
 
   private enter(header: SegmentHeader): void {
     const { logId } = this.options;
-    this.proven ??= chainBefore(header.pageSizeBytes, {
-      txid: header.firstTxid - 1,
-      checksum: header.checksumBefore,
-      pageCount: header.pageCountBefore,
-      epoch: header.epoch,
-    });
+    this.proven ??= LogChain.beforeSegment(header);
     const what =
       header.logId === logId
         ? this.proven.refusesSegment(header)
@@ -100,16 +90,4 @@ export class LogProof {
     this.provenEnd = at;
     this.options.onProven?.(at, chain);
   }
-}
-
-function chainBefore(
-  pageSizeBytes: number,
-  state: {
-    readonly txid: number;
-    readonly checksum: bigint;
-    readonly pageCount: number;
-    readonly epoch: number;
-  },
-): LogChain {
-  return new LogChain(pageSizeBytes, { ...state, commitTimeMs: null, source: undefined });
 }

@@ -91,13 +91,11 @@ export class LogWriter {
     onStorage("create", folder, () => mkdirSync(folder, { recursive: true }));
     removeUnfinished(folder);
     if (listSegments(folder).length === 0) {
-      const chain = new LogChain(options.pageSizeBytes, {
-        ...options.initial,
-        epoch: options.epoch,
-        commitTimeMs: null,
-        source: undefined,
-      });
-      createSegment(options, 1, chain);
+      createSegment(
+        options,
+        1,
+        LogChain.at(options.pageSizeBytes, { ...options.initial, epoch: options.epoch }),
+      );
     }
     const segments = listSegments(folder);
     let synced: Cursor = { segment: 0, offset: 0 };
