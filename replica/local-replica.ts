@@ -18,7 +18,7 @@ import type { Belonging } from "./belongings.ts";
 import { bootstrap, unrelatedDatabase } from "./bootstrap.ts";
 import type { BootstrapOptions } from "./bootstrap.ts";
 import { assertOwn, firstWork, openPosition, remember } from "./first-look.ts";
-import { isSameFile, stampOf } from "./position-file.ts";
+import { isSameFile, stampAnew, stampOf } from "./position-file.ts";
 import type { PositionFile } from "./position-file.ts";
 import type { Chunk } from "./receiver.ts";
 import { ReplicaDatabase } from "./replica-database.ts";
@@ -335,16 +335,12 @@ export class LocalReplica {
     if (standing !== undefined && isHere) await standing.care.finish().catch(() => undefined);
     const position = isHere ? this.leavable() : undefined;
     await this.letGo();
-    if (position !== undefined) this.leave(position);
+    if (position !== undefined) {
+      const stamp = stampAnew(this.options.file, position.stamp);
+      if (stamp !== undefined) this.positionFile.write({ ...position, isClean: true, stamp }, true);
+    }
     this.copy?.close();
     this.positionFile.close();
-  }
-
-  private leave(position: Position): void {
-    const stamp = stampOf(this.options.file);
-    // Another file may have been put there a moment ago.
-    if (isSameFile(stamp, position.stamp))
-      this.positionFile.write({ ...position, isClean: true, stamp }, true);
   }
 
   /** The position to leave behind at an orderly close; undefined where it cannot be vouched for. */

@@ -89,6 +89,12 @@ export function stampOf(file: string): FileStamp {
   return { sizeBytes: size, modifiedNs: mtimeNs, changedNs: ctimeNs, device: dev, inode: ino };
 }
 
+/** The same, where it is still that file: another one may have been put there a moment ago, and nobody has looked at it yet. */
+export function stampAnew(file: string, before: FileStamp): FileStamp | undefined {
+  const stamp = stampOf(file);
+  return isSameFile(stamp, before) ? stamp : undefined;
+}
+
 export function sameStamp(a: FileStamp, b: FileStamp): boolean {
   return (
     a.sizeBytes === b.sizeBytes &&

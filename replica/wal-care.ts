@@ -10,7 +10,7 @@ import { decideCheckpoint } from "../shared/plan/replica-checkpoint-policy.ts";
 import type { Cursor } from "../shared/units.ts";
 import type { Applier } from "./applier.ts";
 import { markOf } from "./left-mark.ts";
-import { isSameFile, stampOf } from "./position-file.ts";
+import { stampAnew } from "./position-file.ts";
 import type { ReplicaDatabase } from "./replica-database.ts";
 
 /** What the outside may know of it. */
@@ -234,11 +234,10 @@ export class WalCare {
     const { applied, stamp: ours } = this.applier.position;
     if (!appender.restartWal()) return false;
     this.restarts += 1;
-    // The file alone is the applied state now; not one that was put there a moment ago, and nobody has looked at yet.
-    const found = stampOf(file);
-    const isStamped = isSameFile(found, ours);
-    const stamp = isStamped ? found : ours;
-    this.applier.note({ floor: applied, left: markOf(appender.header), isStamped, stamp }, true);
+    // The file alone is the applied state now.
+    const found = stampAnew(file, ours);
+    const stamped = { isStamped: found !== undefined, stamp: found ?? ours };
+    this.applier.note({ floor: applied, left: markOf(appender.header), ...stamped }, true);
     return true;
   }
 }

@@ -484,8 +484,8 @@ export const FAULTS: readonly Fault[] = [
     name: "restart-not-remembered",
     mistake: "empties the replica's WAL, and does not write down that it did",
     file: "replica/wal-care.ts",
-    from: `this.applier.note({ floor: applied, left: markOf(appender.header), isStamped, stamp }, true);`,
-    to: `this.applier.note({ floor: applied, stamp }, true);`,
+    from: `this.applier.note({ floor: applied, left: markOf(appender.header), ...stamped }, true);`,
+    to: `this.applier.note({ floor: applied, stamp: stamped.stamp }, true);`,
     tests: ["replica/wal-care.test.ts"],
   },
   {
