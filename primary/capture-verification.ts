@@ -1,11 +1,7 @@
 import { TailraceError } from "../shared/errors.ts";
 import type { PrimaryEngineMetrics } from "../shared/metrics/primary-engine.ts";
 import type { Notice } from "../shared/notice.ts";
-import {
-  damageToGiveUp,
-  verificationErrors,
-  verificationNotices,
-} from "../shared/verification/verification-notices.ts";
+import { tellVerification } from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
 import type { Capture } from "./capture.ts";
 import type { Retention } from "./retention.ts";
@@ -44,10 +40,7 @@ export function verificationOf(options: CaptureVerificationOptions): Verificatio
     },
     onEnd(ended) {
       metrics.verifications.inc({ result: ended.state });
-      for (const told of verificationNotices(ended)) notify(told);
-      for (const error of verificationErrors(ended)) onError(error);
-      const damage = damageToGiveUp(ended);
-      if (damage !== undefined) retention.giveUpThrough(damage.segment);
+      tellVerification(ended, { notify, onError, giveUp: ({ segment }) => retention.giveUpThrough(segment) });
     },
   });
 }

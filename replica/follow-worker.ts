@@ -14,11 +14,7 @@ import { loadDriver } from "../shared/sqlite/driver.ts";
 import { DataFolder } from "../shared/storage/data-folder.ts";
 import { KEEP_FREE_BYTES, replicaRoom } from "../shared/storage/disk-room.ts";
 import { DiskGauge } from "../shared/storage/disk-space.ts";
-import {
-  damageToGiveUp,
-  verificationErrors,
-  verificationNotices,
-} from "../shared/verification/verification-notices.ts";
+import { tellVerification } from "../shared/verification/verification-notices.ts";
 import { Verification } from "../shared/verification/verification.ts";
 import { currentBootId } from "../shared/storage/boot-id.ts";
 import { Feed } from "./feed.ts";
@@ -154,10 +150,11 @@ async function start(options: FollowOptions): Promise<void> {
       },
       onEnd(ended) {
         metrics.verifications.inc({ result: ended.state });
-        for (const told of verificationNotices(ended)) say(told);
-        for (const error of verificationErrors(ended)) follower.noteError(toErrorData(error));
-        const damage = damageToGiveUp(ended);
-        if (damage !== undefined) feed.giveUpThrough(damage);
+        tellVerification(ended, {
+          notify: say,
+          onError: (error) => follower.noteError(toErrorData(error)),
+          giveUp: (damage) => feed.giveUpThrough(damage),
+        });
       },
     });
     const source: ServeSource = new ServeSource({

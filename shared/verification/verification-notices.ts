@@ -10,8 +10,27 @@ const NAMED_PAGES = 5;
 /** Damaged segments that have a line each. */
 const NAMED_SEGMENTS = 5;
 
+/** Who hears of a verification that has ended. */
+export interface VerificationListeners {
+  readonly notify: (notice: Notice) => void;
+  readonly onError: (error: TailraceError) => void;
+  /** The log is damaged there, while every page is sound: it is to be given up to the end of that segment. */
+  readonly giveUp: (damage: DamagedSegment) => void;
+}
+
+/** Tells what has come of a verification. */
+export function tellVerification(
+  ended: VerificationStatus,
+  { notify, onError, giveUp }: VerificationListeners,
+): void {
+  for (const told of verificationNotices(ended)) notify(told);
+  for (const error of verificationErrors(ended)) onError(error);
+  const damage = damageToGiveUp(ended);
+  if (damage !== undefined) giveUp(damage);
+}
+
 /** What there is to tell of a verification that has ended; nothing where it was only stopped. */
-export function verificationNotices(ended: VerificationStatus): readonly Notice[] {
+function verificationNotices(ended: VerificationStatus): readonly Notice[] {
   const { state, txid, pagesDone, differentPages, logBytesTotal, logDamage, error } = ended;
   if (state === "failed") {
     if (error === null || error.code === "closed") return damageNotices(logDamage);
@@ -36,7 +55,7 @@ export function verificationNotices(ended: VerificationStatus): readonly Notice[
 }
 
 /** What a verification has found, as errors. */
-export function verificationErrors(ended: VerificationStatus): readonly TailraceError[] {
+function verificationErrors(ended: VerificationStatus): readonly TailraceError[] {
   const { state, logDamage } = ended;
   const errors = logDamage
     .slice(-NAMED_SEGMENTS)
@@ -52,7 +71,7 @@ export function verificationErrors(ended: VerificationStatus): readonly Tailrace
  * The newest damage, up to which the log is to be given up. Only where every page is sound: then whoever needs that log can be brought up
  * to date from the database, and nothing is lost with it.
  */
-export function damageToGiveUp(ended: VerificationStatus): DamagedSegment | undefined {
+function damageToGiveUp(ended: VerificationStatus): DamagedSegment | undefined {
   return arePagesSound(ended) ? ended.logDamage.at(-1) : undefined;
 }
 
