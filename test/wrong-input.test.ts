@@ -10,6 +10,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { commands } from "../src/commands.ts";
 import { Transcript } from "./harness/golden.ts";
+import { asLesserUser } from "./harness/lesser-user.ts";
 
 /*
  * Wrong input, as whoever types it sees it. The transcripts are golden files: a message is part of what we promise.
@@ -81,12 +82,17 @@ interface Outcome {
 }
 
 /** As a process of its own, where files and ports come into it. */
-function apart(words: readonly string[], variables: Variables, user = {}): Promise<Outcome> {
+function apart(
+  words: readonly string[],
+  variables: Variables,
+  as: typeof asLesserUser = (command, args) => ({ command, args }),
+): Promise<Outcome> {
+  const { command, args } = as(process.execPath, [cli, ...words]);
   return new Promise((resolve) => {
     execFile(
-      process.execPath,
-      [cli, ...words],
-      { cwd: folder, env: { ...environment, ...variables }, timeout: 20_000, ...user },
+      command,
+      args,
+      { cwd: folder, env: { ...environment, ...variables }, timeout: 20_000 },
       (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : (error.code ?? error.signal), stdout, stderr }),
     );
@@ -168,10 +174,8 @@ test.each([
 
 test("a-file-that-cannot-be-written is refused, and nothing has changed", async () => {
   const before = contents();
-  // Root may write everything, so the command runs as somebody else.
-  const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const text = await transcript(["primary", "locked/app.db", "--port", "0"], (words, variables) =>
-    apart(words, variables, user),
+    apart(words, variables, asLesserUser),
   );
   expect(contents()).toBe(before);
   await expect(text).toMatchFileSnapshot("golden/wrong-input/a-file-that-cannot-be-written.txt");

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../../test/harness/folder.ts";
+import { asLesserUser } from "../../test/harness/lesser-user.ts";
 import { holdForReading } from "../examination/offline-folder.ts";
 import { loadDriver } from "../sqlite/driver.ts";
 import type { DriverName } from "../sqlite/driver.ts";
@@ -90,10 +91,9 @@ test("a folder that this user cannot write is read_only", () => {
   mkdirSync(path);
   chmodSync(path, 0o555);
   chmodSync(folder, 0o555);
-  // Root may write anywhere, so another user has to try.
-  const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
   for (const target of [path, join(folder, "new")]) {
-    const tried = spawnSync(process.execPath, holder(target, "node:sqlite"), { ...user, encoding: "utf8" });
+    const { command, args } = asLesserUser(process.execPath, holder(target, "node:sqlite"));
+    const tried = spawnSync(command, args, { encoding: "utf8" });
     expect(tried.stdout, tried.stderr).toBe("read_only\n");
   }
   chmodSync(folder, 0o755);

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileS
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../test/harness/folder.ts";
+import { asLesserUser } from "../../test/harness/lesser-user.ts";
 import { loadDriver } from "../sqlite/driver.ts";
 import { identityOf } from "../sqlite/held-files.ts";
 import { inspectDatabaseFile } from "./database-file.ts";
@@ -75,15 +76,12 @@ describe("what cannot be followed is refused, and left as it is", () => {
     const folder = temporaryFolder();
     const file = join(folder, "app.db");
     execFileSync("sqlite3", [file, "CREATE TABLE t(a)"]);
-    // Root may write anywhere, so another user has to try.
-    const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
     const module = JSON.stringify(resolve(import.meta.dirname, "database-file.ts"));
     const script = `
       const { inspectDatabaseFile } = await import(${module});
       try { console.log(inspectDatabaseFile(${JSON.stringify(file)}).kind); } catch (error) { console.log(error.code, error.message); }`;
-    const tryIt = (): string =>
-      spawnSync(process.execPath, ["--input-type=module", "-e", script], { ...user, encoding: "utf8" })
-        .stdout;
+    const { command, args } = asLesserUser(process.execPath, ["--input-type=module", "-e", script]);
+    const tryIt = (): string => spawnSync(command, args, { encoding: "utf8" }).stdout;
     chmodSync(folder, 0o777);
     chmodSync(file, 0o444);
     expect(tryIt()).toContain(`read_only the database ${file}`);
