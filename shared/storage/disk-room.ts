@@ -10,6 +10,8 @@ export const KEEP_FREE_BYTES: number = 64 << 20;
 const MOST_KEPT_FREE = 1 / 20;
 /** Others write too: what was found is believed for so long. */
 const FRESH_MS = 1_000;
+/** And until so much has been taken: files take more of the disk than their content. */
+const FRESH_BYTES: number = 1 << 20;
 
 export interface DiskRoomOptions {
   /** What is written goes there. */
@@ -38,6 +40,8 @@ export class NoRoomError extends TailraceError {
 export class DiskRoom {
   private readonly options: DiskRoomOptions;
   private leftBytes = 0;
+  /** Since the last look. */
+  private takenBytes = 0;
   private lookedMs = -Infinity;
 
   constructor(options: DiskRoomOptions) {
@@ -55,16 +59,21 @@ export class DiskRoom {
     if (bytes === 0) return;
     const nowMs = this.options.nowMs();
     if (bytes > this.leftBytes || nowMs - this.lookedMs > FRESH_MS) this.look(nowMs);
+    // Never more than was left: what somebody has taken may not be written yet.
+    else if (this.takenBytes >= FRESH_BYTES) this.look(nowMs, this.leftBytes);
     if (bytes > this.leftBytes) throw new NoRoomError(what, bytes, this.leftBytes);
     this.leftBytes -= bytes;
+    this.takenBytes += bytes;
   }
 
-  private look(nowMs: number): void {
+  private look(nowMs: number, mostBytes = Infinity): void {
     const { folder, keepFreeBytes } = this.options;
     const space = diskSpaceOf(folder);
     this.lookedMs = nowMs;
-    this.leftBytes =
+    this.takenBytes = 0;
+    const leftBytes =
       space === null ? Infinity : space.freeBytes - Math.min(keepFreeBytes, space.sizeBytes * MOST_KEPT_FREE);
+    this.leftBytes = Math.min(leftBytes, mostBytes);
   }
 }
 
